@@ -1,0 +1,35 @@
+# Two commands: `make lab` to learn, `make test` to prove. CONTRIBUTING.md says what each target is for.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup lab test test-all lint check build bench lock packages
+
+setup:
+	@$(PYTHON) tools/environment.py
+
+lab: setup
+	@$(BIN)/python tools/lab.py $(if $(PORT),--port $(PORT))
+
+test: setup packages lint check
+	@$(BIN)/python -m pytest
+
+test-all: setup packages lint check
+	@$(BIN)/python -m pytest -m ""
+
+lint: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+check: setup
+	@$(BIN)/python tools/check.py
+
+build: setup
+	@$(BIN)/python tools/build.py
+
+bench: setup
+	@$(BIN)/python tools/bench.py
+
+lock: setup
+	@$(BIN)/python tools/lock.py
+
+packages:
+	@$(PYTHON) tools/debian.py

@@ -1,7 +1,7 @@
 """What the lessons import: data, models, pictures and widgets, one idea a file.
 
-Importing the package quietens libraries that print progress into a notebook. It loads nothing else: import the
-module that you need (`from course import plots`). Left out: anything that a graded exercise asks for.
+Importing the package quietens libraries that print progress into a notebook. It loads nothing else: import
+the module that you need (`from course import plots`). Left out: anything that a graded exercise asks for.
 """
 
 import os

@@ -1,8 +1,8 @@
 """A picture with knobs: the one frame in which every interactive widget of the course lives.
 
-`Explorer(draw, knob=widget, ...)` redraws when a knob moves. `draw` is a plain function that can be tested without a
-browser. Where no kernel runs (GitHub, a saved notebook, an HTML page) the reader sees the first picture. Left out:
-animation and anything that needs a front-end extension beyond ipywidgets.
+`Explorer(draw, knob=widget, ...)` redraws when a knob moves. `draw` is a plain function that can be tested
+without a browser. Where no kernel runs (GitHub, a saved notebook, an HTML page) the reader sees the first
+picture. Left out: animation and anything that needs a front-end extension beyond ipywidgets.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from course import plots
 class Explorer(ipywidgets.VBox):
     """Knobs above, picture below.
 
-    `draw(**values)` takes each knob's value under its name and returns (figure, alternative text). A ValueError that
-    it raises is shown to the reader as its message. Every knob needs a `description`: it is the label that a screen
-    reader speaks.
+    `draw(**values)` takes each knob's value under its name and returns (figure, alternative text). A
+    ValueError that it raises is shown to the reader as its message. Every knob needs a `description`: it is
+    the label that a screen reader speaks.
     """
 
     def __init__(self, draw: Callable[..., tuple[Figure, str]], **knobs: ipywidgets.ValueWidget):

@@ -1,9 +1,9 @@
 """One look for every picture, and words for those who cannot see it.
 
-Importing this module sets matplotlib's style: colours of Okabe and Ito (https://jfly.uni-koeln.de/color/, told apart
-by every common kind of colour blindness) on an opaque light card, so that a picture reads on a dark page too.
-`show` puts a figure into the notebook with its alternative text. Left out: drawing itself, which stays in the
-lessons and in the modules beside this one.
+Importing this module sets matplotlib's style: colours of Okabe and Ito (https://jfly.uni-koeln.de/color/,
+told apart by every common kind of colour blindness) on an opaque light card, so that a picture reads on a
+dark page too. `show` puts a figure into the notebook with its alternative text. Left out: drawing itself,
+which stays in the lessons and in the modules beside this one.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ def close(figure: Figure) -> None:
 def show(figure: Figure, alt: str) -> None:
     """Put the figure into the notebook, with `alt`: what it shows, in words (one to three sentences).
 
-    The words travel as the image's alternative text (HTML exports use it) and stand folded under the picture, since
-    JupyterLab and GitHub show no alternative text for images in outputs. Raises ValueError where `alt` is empty.
+    The words travel as the image's alternative text (HTML exports use it) and stand folded under the picture,
+    since JupyterLab and GitHub show no alternative text for images in outputs. Raises ValueError where `alt`
+    is empty.
     """
     if not alt.strip():
         raise ValueError("show(figure, alt=...) needs words that say what the picture shows; alt is empty.")
@@ -97,10 +98,11 @@ def heatmap(
     numbers: str | None = None,
     signed: bool = False,
 ):
-    """Draw a (len(rows), len(columns)) table as colours; `numbers` is a format such as ".2f" to write each value.
+    """Draw a (len(rows), len(columns)) table as colours; `numbers` is a format such as ".2f" to write each
+    value.
 
-    `signed` uses the two-sided colours, centred at 0; `limit` is the largest value of the scale (the data's own by
-    default). Returns the image, for a colour bar.
+    `signed` uses the two-sided colours, centred at 0; `limit` is the largest value of the scale (the data's
+    own by default). Returns the image, for a colour bar.
     """
     from matplotlib.colors import Normalize
 

@@ -1,14 +1,15 @@
-"""Build the lesson notebooks: weekNN/NAME.py (jupytext percent, the source) to weekNN/NAME.ipynb (with outputs).
+"""Build the lesson notebooks: weekNN/NAME.py (jupytext percent, the source) to weekNN/NAME.ipynb (with
+outputs).
 
-    python tools/lessons.py                     build every lesson whose source or `course` modules have changed
+    python tools/lessons.py                     build each lesson whose source or `course` modules changed
     python tools/lessons.py where_am_i primer   only these
     python tools/lessons.py --force NAME        run it again though nothing has changed
     python tools/lessons.py --stale             name each notebook that is out of date; run nothing
 
-Write in the source: a first Markdown cell that begins with `# Title`, then the lesson. Added here, never by hand:
-the Colab badge under the title, the set-up cell after the first cell, cell ids, and in the notebook's metadata a hash
-of the cells and of the `course` modules that they import. A notebook whose hash is current is left alone.
-Left out: assignments (tools/build.py).
+Write in the source: a first Markdown cell that begins with `# Title`, then the lesson. Added here, never by
+hand: the Colab badge under the title, the set-up cell after the first cell, cell ids, and in the notebook's
+metadata a hash of the cells and of the `course` modules that they import. A notebook whose hash is current is
+left alone. Left out: assignments (tools/build.py).
 """
 
 from __future__ import annotations
@@ -171,7 +172,8 @@ def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def steady(output: NotebookNode) -> NotebookNode:
-    """The output without what changes from run to run: live widgets have random ids and no kernel to speak to."""
+    """The output without what changes from run to run: live widgets have random ids and no kernel to speak
+    to."""
     data = output.get("data", {})
     if WIDGET in data and len(data) > 1:
         del data[WIDGET]
@@ -241,7 +243,10 @@ def problem(source: Path, notebook: NotebookNode) -> str:
     if not built.exists():
         return f"{built.relative_to(ROOT)} is missing: run `make build`."
     if stored_hash(built) != notebook.metadata.course.hash:
-        return f"{built.relative_to(ROOT)} is older than {source.name} or a `course` module that it uses: run `make build`."
+        return (
+            f"{built.relative_to(ROOT)} is older than {source.name} or a `course` module that it uses: "
+            f"run `make build`."
+        )
     kept = nbformat.read(built, as_version=4)
     if [(cell.id, cell.source) for cell in kept.cells] != [(cell.id, cell.source) for cell in notebook.cells]:
         return (

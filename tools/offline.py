@@ -1,8 +1,8 @@
 """Run a command with the network off: `python tools/offline.py COMMAND...` (Linux).
 
-The command gets a network namespace of its own that has the loopback interface and nothing else, so a notebook
-kernel, which is a child process, cannot reach out either. Only the standard library; no root needed where user
-namespaces are allowed. Left out: every other kind of isolation.
+The command gets a network namespace of its own that has the loopback interface and nothing else, so a
+notebook kernel, which is a child process, cannot reach out either. Only the standard library; no root needed
+where user namespaces are allowed. Left out: every other kind of isolation.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ lab: setup
 	@$(BIN)/python tools/lab.py $(if $(PORT),--port $(PORT))
 
 test: setup packages lint check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: setup packages lint check
-	@$(BIN)/python -m pytest -m ""
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m ""
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

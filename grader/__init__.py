@@ -1,0 +1,21 @@
+"""The exercise vocabulary: everything an exercise file or a learner's notebook imports.
+
+An exercise file reads `from grader import close, exercise`; a notebook reads `from grader import checks`.
+"""
+
+from grader.candidate import CandidateError, vjp
+from grader.compare import Mismatch, close, leaves_alone, raises
+from grader.exercise import exercise, given
+from grader.notebook import checks
+
+__all__ = [
+    "CandidateError",
+    "Mismatch",
+    "checks",
+    "close",
+    "exercise",
+    "given",
+    "leaves_alone",
+    "raises",
+    "vjp",
+]

@@ -1,0 +1,78 @@
+"""Load a week's exercises from their files, by path and never by import."""
+
+import ast
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.exercise import Exercise
+
+
+class AssignmentError(Exception):
+    """An exercise file that cannot be used: which file, what is wrong, what to do."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An exercise with the file that it came from."""
+
+    exercise: Exercise
+    path: Path
+    source: str
+    module: types.ModuleType
+
+    @property
+    def prompt(self) -> str:
+        """The Markdown that opens the exercise: the file's docstring."""
+        return (ast.get_docstring(ast.parse(self.source)) or "").strip()
+
+
+def load(folder: Path) -> dict[str, Loaded]:
+    """Return the exercises of `folder` (for example `solutions/week01`) by name, in the order of their file names.
+
+    A file sees the answers of the exercises that it `uses` under their names. `week01/softmax` in `uses` names one of
+    another week.
+
+    Raises:
+        AssignmentError: naming the file and what is wrong with it.
+    """
+    folder = Path(folder)
+    loaded: dict[str, Loaded] = {}
+    for path in sorted(folder.glob("[0-9][0-9]_*.py")):
+        one = _load_file(path, loaded)
+        if one.exercise.name in loaded:
+            raise AssignmentError(f"{path}: a second exercise named {one.exercise.name!r}; rename one")
+        loaded[one.exercise.name] = one
+    if not loaded:
+        raise AssignmentError(f"{folder}: no exercise files (NN_name.py) here; is the path right?")
+    return loaded
+
+
+def _load_file(path: Path, earlier: dict[str, Loaded]) -> Loaded:
+    source = path.read_text(encoding="utf-8")
+    module = types.ModuleType(path.stem)
+    module.__file__ = str(path)
+    for name in _used(ast.parse(source)):
+        week, _, plain = name.rpartition("/")
+        pool = load(path.parent.parent / week) if week else earlier
+        if plain not in pool:
+            raise AssignmentError(f"{path}: uses {name!r}, which no earlier exercise defines")
+        setattr(module, plain, pool[plain].exercise.answer)
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except Exception as error:
+        raise AssignmentError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
+    found = [value for value in vars(module).values() if isinstance(value, Exercise)]
+    if len(found) != 1:
+        raise AssignmentError(f"{path}: has {len(found)} exercises; a file holds exactly one @exercise")
+    return Loaded(found[0], path, source, module)
+
+
+def _used(tree: ast.Module) -> list[str]:
+    """Return the `uses` of the file's @exercise, read before the file runs."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "exercise":
+            for keyword in node.keywords:
+                if keyword.arg == "uses":
+                    return ast.literal_eval(keyword.value)
+    return []

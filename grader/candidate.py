@@ -1,0 +1,190 @@
+"""The side that holds the checks: a candidate is a proxy, wherever the student's object really is."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+
+from grader.servant import Callback, Reply, Servant, vector_jacobian_product
+from grader.values import Handle, copied, data_only, same
+
+MAX_ITEMS = 100_000
+_SEED = 20170612  # any fixed number: parameters that a candidate draws are the same in every run
+
+
+class CandidateError(Exception):
+    """An exception that a candidate raised, exits included. It crosses as names and text, never as an object."""
+
+    def __init__(self, names: list[str], message: str):
+        super().__init__(f"{names[0]}: {message}" if message else names[0])
+        self.names = names
+        self.message = message
+
+
+class Channel(Protocol):
+    """Carries operations to a servant: a direct call in this process, frames on a wire to a child."""
+
+    def perform(self, operation: str, *details: Any) -> Reply: ...
+
+
+class Link:
+    """One channel to a servant, with the record of what a check saw through it.
+
+    Attributes:
+        trace: for each call the exception's name or None, the value, and whether the arguments were left alone.
+        calls: for each call its label and arguments.
+    """
+
+    def __init__(self, channel: Channel):
+        self.channel = channel
+        self.trace: list[tuple] = []
+        self.calls: list[tuple[str, tuple, dict]] = []
+        self._dropped: list[int] = []
+
+    def begin(self) -> None:
+        """Forget the last check's record and make the candidate's random numbers start anew."""
+        self.trace, self.calls = [], []
+        if self._dropped:
+            self.channel.perform("release", self._dropped)
+            self._dropped = []
+        self.channel.perform("seed", _SEED)
+
+    def look_up(self, name: str) -> Any:
+        """Return the candidate bound to `name`.
+
+        Raises:
+            CandidateError: when nothing has that name.
+        """
+        return self._incoming(self._checked(self.channel.perform("look_up", name)), name)
+
+    def call(self, target: Handle, label: str, args: tuple, kwargs: dict) -> tuple[Any, tuple[tuple, dict]]:
+        """Call `target`; return its result and the arguments as the call left them."""
+        args, kwargs = self._outgoing(args), self._outgoing(kwargs)
+        self.calls.append((label, args, kwargs))
+        reply = self.channel.perform("call", target, args, kwargs)
+        self._record(reply, same(data_only((args, kwargs)), reply.arguments))
+        return self._incoming(self._checked(reply), label), reply.arguments
+
+    def get(self, target: Handle, label: str, name: str) -> Any:
+        """Return an attribute of `target`, as a value or as a candidate."""
+        return self._incoming(self._checked(self.channel.perform("get", target, name)), f"{label}.{name}")
+
+    def iterate(self, target: Handle, label: str) -> Any:
+        """Return an iterator over `target`."""
+        return self._incoming(self._checked(self.channel.perform("iterate", target)), label)
+
+    def advance(self, target: Handle, label: str) -> Any:
+        """Return the next item of the iterator `target`."""
+        reply = self.channel.perform("advance", target)
+        self._record(reply)
+        if reply.raised and reply.raised[0] == "StopIteration":
+            raise StopIteration
+        return self._incoming(self._checked(reply), label)
+
+    def vjp(self, target: Handle, label: str, inputs: tuple, upstream: torch.Tensor, parameters: bool) -> tuple:
+        """Return the output of `target(*inputs)` and the gradients, computed beside the candidate."""
+        inputs = self._outgoing(inputs)
+        self.calls.append((label, inputs, {}))
+        reply = self.channel.perform("vjp", target, inputs, upstream, parameters)
+        self._record(reply)
+        return self._incoming(self._checked(reply), label)
+
+    def release(self, handle: Handle) -> None:
+        """Let go of an object at the next chance."""
+        self._dropped.append(handle.number)
+
+    def _record(self, reply: Reply, untouched: bool = True) -> None:
+        self.trace.append((reply.raised[0] if reply.raised else None, reply.value, untouched))
+
+    @staticmethod
+    def _checked(reply: Reply) -> Any:
+        if reply.raised:
+            raise CandidateError(reply.raised, reply.value)
+        return reply.value
+
+    def _incoming(self, value: Any, label: str) -> Any:
+        return copied(value, lambda handle: Candidate(self, handle, label))
+
+    def _outgoing(self, value: Any) -> Any:
+        def other(item: Any) -> Any:
+            if isinstance(item, Candidate):
+                return item._handle
+            if callable(item):
+                return self.channel.lend(item)
+            raise TypeError(f"a check cannot pass a {type(item).__name__} to a candidate")
+
+        return copied(value, other)
+
+
+class Candidate:
+    """A student's function, class, module or other object, as a check sees it."""
+
+    def __init__(self, link: Link, handle: Handle, label: str):
+        self._link, self._handle, self._label = link, handle, label
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._link.call(self._handle, self._label, args, kwargs)[0]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._link.get(self._handle, self._label, name)
+
+    def __iter__(self) -> "Candidate":
+        return self._link.iterate(self._handle, self._label)
+
+    def __next__(self) -> Any:
+        pulled = self.__dict__.setdefault("_pulled", itertools.count(1))
+        if next(pulled) > MAX_ITEMS:
+            raise CandidateError(["EndlessIterator"], f"gave more than {MAX_ITEMS:,} items")
+        return self._link.advance(self._handle, self._label)
+
+    def __del__(self) -> None:
+        self._link.release(self._handle)
+
+    def __repr__(self) -> str:
+        return f"<{self._handle.type_name} {self._label}>"
+
+
+class LocalChannel:
+    """Operations performed in this process, with values copied just as a wire would copy them."""
+
+    def __init__(self, namespace: dict[str, Any]):
+        self._lent: dict[int, Callable] = {}
+        self.servant = Servant(namespace, lambda back, args, kwargs: self._lent[back.number](*args, **kwargs))
+
+    def perform(self, operation: str, *details: Any) -> Reply:
+        """Perform one operation now."""
+        return self.servant.perform(operation, *details)
+
+    def lend(self, function: Callable) -> Callback:
+        """Give the candidate a function of this side to call."""
+        callback = Callback(len(self._lent))
+        self._lent[callback.number] = function
+        return callback
+
+
+def vjp(
+    function: Callable, inputs: tuple, upstream: torch.Tensor, parameters: bool = False
+) -> tuple[torch.Tensor, list] | tuple[torch.Tensor, list, dict]:
+    """Return `function(*inputs)` and the gradients of its product with `upstream` (a vector-Jacobian product).
+
+    Works the same on a candidate and on a function of the library.
+
+    Args:
+        function: a function or module.
+        inputs: its positional arguments; every floating-point tensor among them gets a gradient.
+        upstream: the gradient of a loss with respect to the output, in the output's shape.
+        parameters: return a dict of parameter gradients as well.
+
+    Returns:
+        The output, a list of gradients (None where there is none), and with `parameters` a dict by name.
+    """
+    if isinstance(function, Candidate):
+        return function._link.vjp(function._handle, function._label, inputs, upstream, parameters)
+
+    def other(item: Any) -> Any:
+        raise TypeError(f"cannot differentiate by a {type(item).__name__}")
+
+    return vector_jacobian_product(function, copied(inputs, other), upstream, parameters)

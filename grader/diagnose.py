@@ -1,0 +1,91 @@
+"""Name the mistake in a wrong answer by comparing what it does with what known wrong answers do.
+
+A fingerprint is what a candidate returned, call by call, in one visible check: shapes, dtypes, rounded numbers,
+names of exceptions. The builder stores the fingerprints of every mutant, check by check, where the mutant fails.
+"""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import torch
+
+from grader.run import CheckResult
+from grader.values import Handle
+
+KEPT = 24
+_RTOL, _ATOL = 2e-3, 2e-4
+
+
+def fingerprint(trace: list[tuple]) -> list:
+    """Return the JSON-ready fingerprint of one check's trace."""
+    return [
+        {"raised": raised, "message": re.sub(r"[^A-Za-z ]+", "", value)[:60]}
+        if raised
+        else {"value": _canonical(value)} | ({} if untouched else {"changed": True})
+        for raised, value, untouched in trace
+    ]
+
+
+def diagnose(results: list[CheckResult], mutants: list[dict[str, Any]]) -> list[str]:
+    """Return the messages of the mistakes that explain the failures in `results`; empty when none does.
+
+    A mutant explains a candidate when, in every visible check that the mutant fails, the candidate does what the
+    mutant does. The one that explains most comes first; a further one is named only for failures not yet explained.
+
+    Args:
+        results: the outcomes of the visible checks.
+        mutants: one dict a mutant: its `message`, and under `failing` its fingerprint by the name of each check.
+    """
+    failed = {r.check.name: fingerprint(r.trace) for r in results if r.outcome == "failed" and not r.check.hidden}
+    explaining = [
+        mutant
+        for mutant in mutants
+        if mutant["failing"]
+        and all(name in failed and _alike(failed[name], print_) for name, print_ in mutant["failing"].items())
+    ]
+    messages, explained = [], set()
+    for mutant in sorted(explaining, key=lambda m: -len(m["failing"])):
+        if not set(mutant["failing"]) <= explained:
+            explained |= set(mutant["failing"])
+            messages.append(mutant["message"])
+    return messages
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = torch.from_numpy(value.copy())
+    if isinstance(value, torch.Tensor):
+        flat = value.flatten()
+        step = max(1, flat.numel() // KEPT)
+        numbers = flat[::step][:KEPT]
+        kept = [_number(x) for x in (numbers.tolist() if not numbers.is_complex() else numbers.real.tolist())]
+        return {"dtype": str(value.dtype), "shape": list(value.shape), "numbers": kept}
+    if isinstance(value, Handle) or value is None:
+        return None
+    if isinstance(value, (list, tuple)):
+        return [_canonical(item) for item in value[:KEPT]]
+    if isinstance(value, dict):
+        return {str(key): _canonical(item) for key, item in list(value.items())[:KEPT]}
+    if isinstance(value, (bool, int, float)):
+        return _number(value)
+    return str(value)[:200]
+
+
+def _number(x: float) -> Any:
+    if isinstance(x, bool):
+        return x
+    if not math.isfinite(x):
+        return str(float(x))
+    return x if isinstance(x, int) and abs(x) < 2**53 else float(f"{x:.5g}")
+
+
+def _alike(left: Any, right: Any) -> bool:
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return math.isclose(left, right, rel_tol=_RTOL, abs_tol=_ATOL)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_alike, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_alike(left[key], right[key]) for key in left)
+    return left == right

@@ -1,0 +1,40 @@
+"""Offer an exercise's hints one at a time: a button where there are widgets, a line of text where there are none."""
+
+import sys
+from html import escape
+from typing import Protocol
+
+
+class Hinter(Protocol):
+    """Whatever gives the next hint of an exercise, or None after the last."""
+
+    def hint(self, exercise: str) -> str | None: ...
+
+
+def offer_hints(hinter: Hinter, exercise: str) -> None:
+    """Show a “next hint” button below the report, or say in plain text how to ask for a hint."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    try:
+        import ipywidgets
+    except ImportError:
+        ipywidgets = None
+    if ipywidgets is None or not hasattr(shell, "kernel"):
+        print(f'For a hint: print(check.hint("{exercise}"))')
+        return
+    shown = ipywidgets.HTML()
+    button = ipywidgets.Button(
+        description="Next hint", tooltip=f"Show the next hint for {exercise}", icon="lightbulb-o"
+    )
+
+    def show_next(_: object) -> None:
+        hint = hinter.hint(exercise)
+        if hint is None:
+            button.disabled, button.description = True, "No more hints"
+        else:
+            shown.value += f'<p style="margin:4px 0;white-space:normal">{escape(hint)}</p>'
+
+    button.on_click(show_next)
+    from IPython.display import display
+
+    display(ipywidgets.VBox([shown, button]))

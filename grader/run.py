@@ -1,0 +1,110 @@
+"""Run an exercise's checks against a candidate and say what came of it."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+
+from grader.candidate import CandidateError, Link
+from grader.compare import Mismatch
+from grader.exercise import Check
+
+Outcome = Literal["passed", "failed", "error", "not_run"]
+
+
+@dataclass
+class CheckResult:
+    """What came of one check.
+
+    Attributes:
+        outcome: passed, failed, error (the check could not be carried out) or not_run.
+        message: for a check that did not pass, why.
+        mismatch: the values behind a failure, where a comparison found it.
+        call: the label and arguments of the last call before the failure.
+        trace: what the candidate did during the check.
+        unusable: the check's own code stumbled over what the candidate returned.
+    """
+
+    check: Check
+    outcome: Outcome
+    message: str = ""
+    mismatch: Mismatch | None = None
+    call: tuple[str, tuple, dict] | None = None
+    trace: list[tuple] = field(default_factory=list)
+    unusable: bool = False
+
+
+@dataclass
+class ExerciseResult:
+    """What came of one exercise.
+
+    Attributes:
+        status: passed, failed, not_attempted or error.
+        diagnoses: the named mistakes that explain the failures, the most telling first.
+        blocked_by: used exercises whose own failure is the cause of this one's.
+    """
+
+    name: str
+    status: Literal["passed", "failed", "not_attempted", "error"]
+    score: float
+    max_score: float
+    checks: list[CheckResult]
+    diagnoses: list[str] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    blocked_by: list[str] = field(default_factory=list)
+
+
+def generator(seed: int | str, exercise: str, check: str) -> torch.Generator:
+    """Return the random numbers of one check: a function of the seed and the two names alone."""
+    digest = hashlib.sha256(f"{seed}/{exercise}/{check}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:6], "big"))
+
+
+def run_check(check: Check, link: Link, exercise: str, seed: int | str) -> CheckResult:
+    """Run one check against the candidate that `link` finds under the exercise's name."""
+    link.begin()
+    extra: dict[str, Any] = {"rng": generator(seed, exercise, check.name)} if check.takes_rng else {}
+
+    def result(outcome: Outcome, message: str = "", **more: Any) -> CheckResult:
+        call = link.calls[-1] if link.calls and outcome != "passed" else None
+        return CheckResult(check, outcome, message, call=call, trace=link.trace, **more)
+
+    try:
+        check.function(link.look_up(exercise), **extra)
+    except Mismatch as mismatch:
+        return result("failed", mismatch.message, mismatch=mismatch)
+    except CandidateError as error:
+        return result("failed", f"your code raised {error}")
+    except AssertionError as error:
+        return result("failed", str(error) or "it does not hold")
+    except Exception as error:
+        return result("failed", f"what came back could not be used: {type(error).__name__}: {error}", unusable=True)
+    return result("passed")
+
+
+def run_checks(checks: list[Check], link: Link, exercise: str, points: float, seed: int | str = 0) -> ExerciseResult:
+    """Run `checks` in order; the first is the gate.
+
+    A candidate whose gate meets NotImplementedError, or a name bound to nothing, is not attempted. Points are shared
+    evenly among the checks, and all are lost with the gate.
+    """
+    results = [run_check(checks[0], link, exercise, seed)]
+    if _is_stub(results[0]):
+        return ExerciseResult(exercise, "not_attempted", 0.0, points, [CheckResult(c, "not_run") for c in checks])
+    results += [run_check(check, link, exercise, seed) for check in checks[1:]]
+    return ExerciseResult(exercise, *_scored(results, points), points, results)
+
+
+def _scored(results: list[CheckResult], points: float) -> tuple[str, float]:
+    passed = [result.outcome == "passed" for result in results]
+    if any(result.outcome == "error" for result in results):
+        status = "error"
+    else:
+        status = "passed" if all(passed) else "failed"
+    return status, round(points * sum(passed) / len(passed), 2) if passed[0] else 0.0
+
+
+def _is_stub(gate: CheckResult) -> bool:
+    last = gate.trace[-1] if gate.trace else ("NotImplementedError", None, True)
+    return gate.outcome == "failed" and last[0] == "NotImplementedError"

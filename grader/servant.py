@@ -1,0 +1,160 @@
+"""The side that holds the student's objects and does what a check asks of them.
+
+A `Servant` runs beside the answer: in the learner's own kernel, or in a sandboxed child. It knows no exercise,
+no expected value and no verdict.
+"""
+
+import itertools
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from grader.values import Handle, copied, data_only
+
+MAX_MESSAGE = 2_000
+OPERATIONS = ("look_up", "call", "get", "iterate", "advance", "vjp", "seed", "release", "define")
+
+
+@dataclass
+class Reply:
+    """What one operation came to.
+
+    Attributes:
+        raised: None, or the names of the exception's class and its bases, nearest first.
+        value: the result, copied; or the exception's message.
+        arguments: the positional and keyword arguments as the call left them.
+    """
+
+    raised: list[str] | None
+    value: Any
+    arguments: tuple[tuple, dict] = field(default_factory=lambda: ((), {}))
+
+
+class Callback:
+    """A function of the check's side, passed to a candidate as an argument."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+class Servant:
+    """Holds a namespace of answers and performs operations on them by handle.
+
+    Args:
+        namespace: where the answers are bound.
+        call_back: calls a function of the check's side, given its `Callback` and copied arguments.
+    """
+
+    def __init__(self, namespace: dict[str, Any], call_back: Callable[[Callback, tuple, dict], Any]):
+        self.namespace = namespace
+        self._call_back = call_back
+        self._objects: dict[int, Any] = {}
+        self._numbers = itertools.count(1)
+
+    def perform(self, operation: str, *details: Any) -> Reply:
+        """Perform one operation; whatever the candidate raises, exits included, becomes a reply."""
+        if operation not in OPERATIONS:
+            raise ValueError(f"no operation {operation!r}")
+        method = getattr(self, f"_{operation}")
+        arguments: list = [(), {}]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                value = self._outgoing(method(arguments, *details))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return Reply(*self._described(error), self._after(arguments))
+        return Reply(None, value, self._after(arguments))
+
+    def hold(self, thing: Any) -> Handle:
+        """Keep `thing` here and return the handle that stands for it."""
+        number = next(self._numbers)
+        self._objects[number] = thing
+        return Handle(number, type(thing).__name__[:100], callable(thing))
+
+    def _look_up(self, _, name: str) -> Any:
+        return self.namespace[name]
+
+    def _call(self, arguments: list, target: Handle, args: tuple, kwargs: dict) -> Any:
+        arguments[:] = self._incoming(args), self._incoming(kwargs)
+        return self._objects[target.number](*arguments[0], **arguments[1])
+
+    def _get(self, _, target: Handle, name: str) -> Any:
+        return getattr(self._objects[target.number], name)
+
+    def _advance(self, _, target: Handle) -> Any:
+        return next(self._objects[target.number])
+
+    def _iterate(self, _, target: Handle) -> Any:
+        return self.hold(iter(self._objects[target.number]))
+
+    def _release(self, _, numbers: list[int]) -> None:
+        for number in numbers:
+            self._objects.pop(number, None)
+
+    def _seed(self, _, seed: int) -> None:
+        torch.manual_seed(seed)
+
+    def _vjp(self, arguments: list, target: Handle, args: tuple, upstream: torch.Tensor, parameters: bool) -> Any:
+        arguments[:] = self._incoming(args), {}
+        return vector_jacobian_product(self._objects[target.number], arguments[0], upstream, parameters)
+
+    def _define(self, _, source: str) -> None:
+        exec(compile(source, "<stand-in>", "exec"), self.namespace)
+
+    def _incoming(self, value: Any) -> Any:
+        def other(item: Any) -> Any:
+            if isinstance(item, Handle):
+                return self._objects[item.number]
+            if isinstance(item, Callback):
+                return lambda *args, **kwargs: self._incoming(
+                    self._call_back(item, self._outgoing(args), self._outgoing(kwargs))
+                )
+            raise TypeError(f"a check cannot pass a {type(item).__name__} to a candidate")
+
+        return copied(value, other)
+
+    def _outgoing(self, value: Any) -> Any:
+        return copied(value, self.hold)
+
+    def _after(self, arguments: list) -> tuple[tuple, dict]:
+        try:
+            return data_only(tuple(arguments))
+        except Exception:
+            return (), {}
+
+    @staticmethod
+    def _described(error: BaseException) -> tuple[list[str], str]:
+        names = [kind.__name__[:100] for kind in type(error).__mro__[:20]]
+        try:
+            message = str(error)[:MAX_MESSAGE]
+        except Exception:
+            message = "(its message could not be read)"
+        return names, message
+
+
+def vector_jacobian_product(
+    function: Callable, inputs: tuple, upstream: torch.Tensor, parameters: bool = False
+) -> tuple:
+    """Return the output of `function(*inputs)` and the gradients of its product with `upstream`.
+
+    Gradients come as a list, one an input (None for an input without one), and, where `parameters` is asked for, a
+    dict by parameter name as well.
+    """
+    leaves = [
+        item.requires_grad_() if isinstance(item, torch.Tensor) and item.dtype.is_floating_point else None
+        for item in inputs
+    ]
+    named = dict(function.named_parameters()) if parameters else {}
+    wanted = [leaf for leaf in leaves if leaf is not None] + list(named.values())
+    output = function(*inputs)
+    if isinstance(output, torch.Tensor) and output.requires_grad:
+        found = list(torch.autograd.grad(output, wanted, upstream, allow_unused=True))
+    else:
+        found = [None] * len(wanted)
+    gradients = [None if leaf is None else found.pop(0) for leaf in leaves]
+    return (output, gradients, dict(zip(named, found, strict=True))) if parameters else (output, gradients)

@@ -1,0 +1,28 @@
+"""Find calls of a library twin: a function that does the exercise's work, so that calling it is no answer."""
+
+import ast
+import inspect
+import textwrap
+from typing import Any
+
+
+def twins_called(source: str, twins: list[str]) -> list[str]:
+    """Return the `twins` that `source` reaches as an attribute (`F.softmax`, `x.softmax`) or imports by name.
+
+    The exercise's own name, bare, is no twin: `softmax(x)` is the learner's.
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(source))
+    except SyntaxError:
+        return []
+    reached = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    reached |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return [twin for twin in twins if twin in reached]
+
+
+def source_of(answer: Any) -> str:
+    """Return the source of a function or class, or an empty string where Python does not know it."""
+    try:
+        return inspect.getsource(answer)
+    except (OSError, TypeError):
+        return ""

@@ -1,0 +1,79 @@
+"""Values that may pass between a check and a candidate.
+
+Plain data, tensors and arrays pass by copy; everything else stays where it is and passes as a `Handle`. The same
+rules hold within one process and over the wire, so that a check cannot tell where its candidate lives.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A reference to an object that stays with the candidate: its number, its type's name, and whether it is callable."""
+
+    number: int
+    type_name: str
+    callable: bool = False
+
+
+def copied(value: Any, other: Callable[[Any], Any]) -> Any:
+    """Return a copy of `value` that shares no memory with it; objects that are not data go through `other`.
+
+    Subclasses (parameters, string enums, named tuples) become their plain base, as they would on the wire.
+    """
+    if value is None or type(value) in (bool, int, float, complex, str, bytes):
+        return value
+    if isinstance(value, torch.Tensor):
+        return value.detach().as_subclass(torch.Tensor).clone(memory_format=torch.contiguous_format)
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return np.array(value, order="C", subok=False)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, torch.dtype):
+        return value
+    if isinstance(value, (bool, int, float, complex, str, bytes)):
+        return _plain(value)
+    if isinstance(value, (list, set, frozenset)):
+        kind = next(k for k in (list, frozenset, set) if isinstance(value, k))
+        return kind(copied(item, other) for item in value)
+    if isinstance(value, tuple):
+        return tuple(copied(item, other) for item in value)
+    if isinstance(value, dict):
+        return {copied(key, other): copied(item, other) for key, item in value.items()}
+    return other(value)
+
+
+def data_only(value: Any) -> Any:
+    """Return a copy of `value` with None in the place of everything that is not data."""
+    return copied(value, lambda _: None)
+
+
+def _plain(value: Any) -> Any:
+    for kind in (bool, int, float, complex, str, bytes):
+        if isinstance(value, kind):
+            return kind(value)
+    raise TypeError(type(value).__name__)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Return whether two copied values are equal to the last bit, types and dtypes included; NaN equals NaN."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, torch.Tensor):
+        if left.dtype != right.dtype or left.shape != right.shape:
+            return False
+        if left.dtype.is_floating_point or left.dtype.is_complex:
+            return torch.equal(left, right) or bool(((left == right) | (left.isnan() & right.isnan())).all())
+        return torch.equal(left, right)
+    if isinstance(left, np.ndarray):
+        return left.dtype == right.dtype and np.array_equal(left, right, equal_nan=left.dtype.kind in "fc")
+    if isinstance(left, (list, tuple)):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+    return left == right or (left != left and right != right)

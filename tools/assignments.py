@@ -1,0 +1,332 @@
+"""Build the assignments: solutions/weekNN/*.py to the source notebook, the released notebook and the fingerprints.
+
+| product | made by |
+|---|---|
+| solutions/weekNN/THEME.ipynb | this file: an ordinary nbgrader source notebook |
+| assignments/weekNN/THEME.ipynb | `nbgrader generate_assignment` on it |
+| grader/data/weekNN.json | this file: points, hints, messages, and what each known wrong answer returns; never code |
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import hashlib
+import json
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import torch
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+import lessons  # noqa: E402
+
+from grader.assignment import Loaded, load  # noqa: E402
+from grader.candidate import Link, LocalChannel  # noqa: E402
+from grader.diagnose import fingerprint  # noqa: E402
+from grader.exercise import Exercise  # noqa: E402
+from grader.run import run_check  # noqa: E402
+
+THEMES = {"week01": "attention"}
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+HIDDEN = """\
+### BEGIN HIDDEN TESTS
+check = checks("{week}", hidden=True)
+### END HIDDEN TESTS
+check({name})"""
+
+
+class BuildError(Exception):
+    """A source that cannot be built; the message names the file and what to do."""
+
+
+def weeks() -> list[str]:
+    """The weeks that have an assignment."""
+    return sorted(folder.name for folder in (ROOT / "solutions").glob("week[0-9][0-9]"))
+
+
+def products(week: str) -> dict[Path, str]:
+    """Return what belongs at each path built from solutions/`week`, as text."""
+    loaded = load(ROOT / "solutions" / week)
+    theme = THEMES[week]
+    source = _text(source_notebook(week, theme, loaded))
+    return {
+        ROOT / "solutions" / week / f"{theme}.ipynb": source,
+        ROOT / "assignments" / week / f"{theme}.ipynb": released(week, theme, source),
+        ROOT / "grader" / "data" / f"{week}.json": json.dumps(book(loaded), indent=1, ensure_ascii=False) + "\n",
+    }
+
+
+def build() -> list[Path]:
+    """Write every product that is not current; return the paths written."""
+    written = []
+    for week in weeks():
+        for path, text in products(week).items():
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+                written.append(path)
+    return written
+
+
+def stale() -> list[str]:
+    """One message for each product that is missing or not what its sources give."""
+    messages = []
+    for week in weeks():
+        for path, text in products(week).items():
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                messages.append(f"{path.relative_to(ROOT)} is not what solutions/{week}/*.py gives: run `make build`.")
+    return messages
+
+
+# ---- the data file ----
+
+
+def book(loaded: dict[str, Loaded]) -> dict[str, dict]:
+    """Return what a learner's notebook knows of the exercises: no answer, no hidden check, no code."""
+    return {name: _page(one.exercise) for name, one in loaded.items()}
+
+
+def _page(exercise: Exercise) -> dict:
+    return {
+        "points": exercise.points,
+        "uses": exercise.uses,
+        "twins": exercise.twins,
+        "hints": exercise.hints,
+        "visible": [check.name for check in exercise.visible],
+        "mutants": [
+            {"message": mutant.message, "failing": _fingerprints(exercise, mutant.answer)}
+            for mutant in exercise.mutants
+        ],
+    }
+
+
+def _fingerprints(exercise: Exercise, answer: object) -> dict[str, list]:
+    link = Link(LocalChannel({exercise.name: answer}))
+    with torch.random.fork_rng(devices=[]):
+        results = [run_check(check, link, exercise.name, seed=0) for check in exercise.visible]
+    return {result.check.name: fingerprint(result.trace) for result in results if result.outcome != "passed"}
+
+
+# ---- the source notebook ----
+
+
+def source_notebook(week: str, theme: str, loaded: dict[str, Loaded]) -> NotebookNode:
+    """Return the nbgrader source notebook of a week."""
+    place = ROOT / "assignments" / week / f"{theme}.py"
+    address = lessons.repository()
+    title, _, rest = (ROOT / "solutions" / week / "title.md").read_text(encoding="utf-8").partition("\n")
+    cells = [
+        _locked(new_markdown_cell(f"{title}\n\n{lessons.badge(place, address)}\n\n{rest.strip()}"), "title"),
+        _locked(new_code_cell(lessons.SETUP.format(repository=address)), "set-up"),
+        _locked(new_code_cell(_first_cell(week, loaded)), "imports"),
+    ]
+    for one in loaded.values():
+        cells += _exercise_cells(week, one)
+    for cell in cells:
+        grade_id = cell.metadata.nbgrader.grade_id
+        cell.id = hashlib.sha256(f"{week}/{theme}/{grade_id}".encode()).hexdigest()[:12]
+    notebook = new_notebook(cells=cells, metadata=lessons.METADATA)
+    notebook.nbformat_minor = 5
+    return notebook
+
+
+def _exercise_cells(week: str, one: Loaded) -> list[NotebookNode]:
+    name = one.exercise.name
+    return [
+        _locked(new_markdown_cell(f"#{one.prompt}\n\n*{one.exercise.points:g} points*"), f"{name}-prompt"),
+        _locked(new_code_cell(visible_source(one)), f"{name}-checks"),
+        _cell(new_code_cell(answer_with_markers(one)), name, solution=True),
+        _cell(new_code_cell(HIDDEN.format(week=week, name=name)), f"{name}-check", points=one.exercise.points),
+    ]
+
+
+def _locked(cell: NotebookNode, grade_id: str) -> NotebookNode:
+    return _cell(cell, grade_id)
+
+
+def _cell(cell: NotebookNode, grade_id: str, solution: bool = False, points: float | None = None) -> NotebookNode:
+    cell.metadata.nbgrader = {
+        "grade": points is not None,
+        "grade_id": grade_id,
+        "locked": not solution,
+        "schema_version": 3,
+        "solution": solution,
+        "task": False,
+    } | ({} if points is None else {"points": points})
+    return cell
+
+
+def _first_cell(week: str, loaded: dict[str, Loaded]) -> str:
+    """The imports that the visible checks, signatures and answers need, then the checker."""
+    wanted: dict[str, None] = {}
+    for one in loaded.values():
+        tree = ast.parse(one.source)
+        shown = [_definition(tree, one.exercise.name), *_visible_nodes(one, tree)]
+        names = {node.id for top in shown for node in ast.walk(top) if isinstance(node, ast.Name)}
+        for line in _imports(tree, names):
+            wanted[line] = None
+    plain = sorted(line for line in wanted if line.startswith("import "))
+    libraries = sorted(line for line in wanted if line.startswith("from ") and not line.startswith("from grader"))
+    ours = sorted(
+        {name for line in wanted if line.startswith("from grader") for name in line.split(" import ")[1].split(", ")}
+    )
+    ours = [name for name in dict.fromkeys(["checks", *ours]) if name not in ("exercise", "given")]
+    return "\n".join(
+        [*plain, *libraries, "", f"from grader import {', '.join(sorted(ours))}", "", f'check = checks("{week}")']
+    )
+
+
+def _imports(tree: ast.Module, names: set[str]) -> list[str]:
+    lines = []
+    for node in tree.body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                if (alias.asname or alias.name.split(".")[0]) in names:
+                    kept = (
+                        ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
+                    )
+                    lines.append(ast.unparse(kept))
+    return lines
+
+
+def visible_source(one: Loaded) -> str:
+    """Return the cell of visible checks: the same functions, registered with the notebook's checker."""
+    name = one.exercise.name
+    tree = ast.parse(one.source)
+    parts = [f"# What `{name}` must do: run this cell once. You may read it; the grader uses its own copy."]
+    for node in _visible_nodes(one, tree):
+        text = source_of(one.source, node)
+        parts.append(text.replace(f"@{name}.check\n", f"@check.{name}\n", 1))
+    return "\n\n\n".join(parts)
+
+
+def _visible_nodes(one: Loaded, tree: ast.Module) -> list[ast.stmt]:
+    """The visible checks, and before them the module-level definitions that they need, in file order."""
+    top = {name: node for node in tree.body for name in _binds(node)}
+    shown = {check.name for check in one.exercise.visible}
+    waiting = list(shown)
+    while waiting:
+        for node in ast.walk(top[waiting.pop()]):
+            if isinstance(node, ast.Name) and node.id in top and node.id not in shown and node.id != one.exercise.name:
+                shown.add(node.id)
+                waiting.append(node.id)
+    kept = [node for node in tree.body if shown & set(_binds(node))]
+    for node in kept:
+        decorators = {ast.unparse(d).split("(")[0] for d in getattr(node, "decorator_list", [])}
+        if decorators & {f"{one.exercise.name}.{kind}" for kind in ("hidden", "mutant", "variant", "stand_in")}:
+            raise BuildError(
+                f"{one.path.relative_to(ROOT)}: a visible check uses `{node.name}`, which learners must not see"
+            )
+    return kept
+
+
+def _binds(node: ast.stmt) -> list[str]:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return []
+
+
+def _definition(tree: ast.Module, name: str) -> ast.FunctionDef | ast.ClassDef:
+    return next(node for node in tree.body if name in _binds(node))
+
+
+def source_of(source: str, node: ast.stmt) -> str:
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    return "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+
+
+def answer_with_markers(one: Loaded) -> str:
+    """Return the answer's source without decorators, each body that learners write between nbgrader's markers."""
+    node = _definition(ast.parse(one.source), one.exercise.name)
+    _demand_self_contained(one, node)
+    lines = one.source.splitlines()
+    functions = (
+        [node] if isinstance(node, ast.FunctionDef) else [m for m in node.body if isinstance(m, ast.FunctionDef)]
+    )
+    edits: list[tuple[int, int, list[str]]] = []
+    for function in functions:
+        names = [d.id for d in function.decorator_list if isinstance(d, ast.Name)]
+        if "given" in names:
+            given = next(d for d in function.decorator_list if getattr(d, "id", "") == "given")
+            edits.append((given.lineno, given.lineno, []))
+            continue
+        body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+        if not body:
+            raise BuildError(f"{one.path.relative_to(ROOT)}: `{function.name}` has no body to write")
+        indent = " " * body[0].col_offset
+        first, last = body[0].lineno, function.end_lineno
+        edits.append((first, last, [indent + BEGIN, *lines[first - 1 : last], indent + END]))
+    for first, last, text in sorted(edits, reverse=True):
+        lines[first - 1 : last] = text
+    removed = sum(last - first + 1 - len(text) for first, last, text in edits)
+    return "\n".join(lines[node.lineno - 1 : node.end_lineno - removed])
+
+
+def answer_stub(one: Loaded) -> str:
+    """Return the answer's source with the bodies that learners write left out."""
+    kept, inside = [], False
+    for line in answer_with_markers(one).splitlines():
+        inside = (inside or line.strip() == BEGIN) and line.strip() != END
+        if not inside and line.strip() != END:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _demand_self_contained(one: Loaded, node: ast.stmt) -> None:
+    """The answer is all that a learner's cell holds, so it may use imports, used exercises and builtins only."""
+    tree = ast.parse(one.source)
+    imported = {
+        (a.asname or a.name).split(".")[0]
+        for n in tree.body
+        if isinstance(n, (ast.Import, ast.ImportFrom))
+        for a in n.names
+    }
+    allowed = (
+        imported | set(dir(builtins)) | {use.rpartition("/")[2] for use in one.exercise.uses} | {one.exercise.name}
+    )
+    module = {name for top in tree.body for name in _binds(top)}
+    inside = {n.id for part in node.body for n in ast.walk(part) if isinstance(n, ast.Name)}
+    if outside := sorted((inside & module) - allowed):
+        raise BuildError(
+            f"{one.path.relative_to(ROOT)}: the answer uses `{outside[0]}` of its file; a learner's cell holds the answer alone"
+        )
+
+
+# ---- the released notebook ----
+
+
+def released(week: str, theme: str, source: str) -> str:
+    """Return the notebook that `nbgrader generate_assignment` makes of `source`, in a folder and gradebook of its own."""
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config, PyFileConfigLoader
+
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config(PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config())
+        config.CourseDirectory.root = folder
+        config.CourseDirectory.db_url = f"sqlite:///{folder}/gradebook.db"
+        path = Path(folder, "solutions", week, f"{theme}.ipynb")
+        path.parent.mkdir(parents=True)
+        path.write_text(source, encoding="utf-8")
+        logging.getLogger("traitlets").setLevel(logging.ERROR)
+        outcome = NbGraderAPI(config=config).generate_assignment(week)
+        made = Path(folder, "assignments", week, f"{theme}.ipynb")
+        if not outcome["success"] or not made.exists():
+            raise BuildError(
+                f"nbgrader cannot release solutions/{week}/{theme}.ipynb:\n{outcome.get('log') or outcome.get('error')}"
+            )
+        return _text(nbformat.read(made, as_version=4))
+
+
+def _text(notebook: NotebookNode) -> str:
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook).rstrip("\n") + "\n"

@@ -1,0 +1,230 @@
+"""Prove the course's invariants: `make check`. Each failure names the file and the command that mends it.
+
+python tools/check.py             everything
+python tools/check.py --quick     only what is built: is it current, does it leak
+python tools/check.py softmax     only these exercises
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import doctest
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import torch
+from rich.console import Console
+from rich.table import Table
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+
+import lessons  # noqa: E402
+from lazy import LAZY, lazy  # noqa: E402
+
+import assignments  # noqa: E402
+from assignments import ROOT  # noqa: E402
+from grader.assignment import AssignmentError, Loaded, load  # noqa: E402
+from grader.candidate import Link, LocalChannel  # noqa: E402
+from grader.diagnose import diagnose  # noqa: E402
+from grader.run import ExerciseResult, run_checks  # noqa: E402
+
+SEEDS = range(5)
+AT_LEAST = {"visible checks": 2, "hidden checks": 2, "mutants": 5, "variants": 2, "hints": 3}
+SHORTEST_SECRET = 24  # characters; shorter lines of code are anybody's
+
+
+def judge(one: Loaded, answer: object, seed: int, mutants: list[dict] | None = None) -> ExerciseResult:
+    """Run every check of an exercise on `answer` in this process."""
+    exercise = one.exercise
+    with torch.random.fork_rng(devices=[]):
+        link = Link(LocalChannel({exercise.name: answer}))
+        result = run_checks(exercise.checks, link, exercise.name, exercise.points, seed)
+    result.diagnoses = diagnose(result.checks, mutants or [])
+    return result
+
+
+def problems_of(one: Loaded) -> Iterator[str]:
+    """Yield what is wrong with one exercise, in words."""
+    yield from _counted(one)
+    yield from _right_answers(one)
+    yield from _wrong_answers(one)
+    yield from _lazy_answers(one)
+    yield from _examples(one)
+
+
+def _counted(one: Loaded) -> Iterator[str]:
+    exercise = one.exercise
+    found = {
+        "visible checks": len(exercise.visible),
+        "hidden checks": len(exercise.checks) - len(exercise.visible),
+        "mutants": len(exercise.mutants),
+        "variants": len(exercise.variants),
+        "hints": len(exercise.hints),
+    }
+    for what, least in AT_LEAST.items():
+        if found[what] < least:
+            yield f"has {found[what]} {what}; {least} are needed"
+    if exercise.checks and exercise.checks[0].hidden:
+        yield "its first check is hidden; the gate is the first visible check"
+    for check in exercise.checks:
+        if not check.sentence:
+            yield f"check `{check.name}` has no sentence: write its docstring"
+    if exercise.library is None:
+        yield "has no stand-in: mark the variant made of library calls with `.stand_in`"
+
+
+def _right_answers(one: Loaded) -> Iterator[str]:
+    exercise = one.exercise
+    for answer in (exercise.answer, *exercise.variants):
+        for seed in SEEDS:
+            result = judge(one, answer, seed)
+            for check in result.checks:
+                if check.outcome != "passed":
+                    yield f"`{answer.__name__}` is right but fails `{check.check.name}` (seed {seed}): {check.message}"
+    stub = judge(one, stub_of(one), 0)
+    if stub.status != "not_attempted":
+        yield f"the stub is {stub.status}, not “not attempted”"
+
+
+def _wrong_answers(one: Loaded) -> Iterator[str]:
+    exercise = one.exercise
+    book = assignments.book({exercise.name: one})[exercise.name]["mutants"]
+    useful: set[str] = set()
+    for mutant in exercise.mutants:
+        result = judge(one, mutant.answer, 0, book)
+        failing = [check.check for check in result.checks if check.outcome != "passed"]
+        useful |= {check.name for check in failing}
+        if not failing:
+            yield f"mutant `{mutant.name}` passes every check"
+        elif all(check.hidden for check in failing):
+            yield f"mutant `{mutant.name}` is caught by hidden checks only: a learner would not be told"
+        elif result.diagnoses != [mutant.message]:
+            yield f"mutant `{mutant.name}` is named as {result.diagnoses or 'nothing'}"
+        definition = _definition(one, mutant.name)
+        called = {node.id for part in definition.body for node in ast.walk(part) if isinstance(node, ast.Name)}
+        if isinstance(definition, ast.FunctionDef) and exercise.name in called:
+            yield f"mutant `{mutant.name}` calls `{exercise.name}`: write it whole, so that it can stand in a notebook"
+    for check in exercise.checks:
+        if check.name not in useful:
+            yield f"check `{check.name}` rejects no mutant: add the wrong answer that it is for, or drop it"
+
+
+def _lazy_answers(one: Loaded) -> Iterator[str]:
+    for kind, make in LAZY.items():
+        result = judge(one, lazy(one.exercise.answer, make), 0)
+        if result.score:
+            passed = ", ".join(check.check.name for check in result.checks if check.outcome == "passed")
+            yield f"a lazy answer ({kind}) earns {result.score:g} points by {passed}"
+
+
+def _examples(one: Loaded) -> Iterator[str]:
+    finder = doctest.DocTestParser()
+    text = one.exercise.answer.__doc__ or ""
+    test = finder.get_doctest(
+        text, {**vars(one.module), one.exercise.name: one.exercise.answer}, one.exercise.name, None, 0
+    )
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    said: list[str] = []
+    if runner.run(test, out=said.append).failed:
+        yield "an example in the docstring does not hold: " + " ".join("".join(said).split())[-200:]
+
+
+def _definition(one: Loaded, name: str) -> ast.stmt:
+    return next(node for node in ast.parse(one.source).body if getattr(node, "name", None) == name)
+
+
+def stub_of(one: Loaded) -> object:
+    """Return the stub as the released notebook has it, made real in the exercise's own imports."""
+    week = one.path.parent.name
+    path = ROOT / "assignments" / week / f"{assignments.THEMES[week]}.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    source = next(c.source for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == one.exercise.name)
+    namespace = dict(vars(one.module))
+    exec(compile(source, str(path), "exec"), namespace)
+    return namespace[one.exercise.name]
+
+
+def leaks(week: str, loaded: dict[str, Loaded]) -> Iterator[str]:
+    """Yield each line of an answer, a hidden check or a wrong answer that stands in something learners get."""
+    secrets = {line: one for one in loaded.values() for line in _secret_lines(one)}
+    published = [
+        *(ROOT / "assignments" / week).rglob("*"),
+        ROOT / "grader" / "data" / f"{week}.json",
+        *ROOT.glob("week*/*.ipynb"),
+    ]
+    for path in published:
+        if path.is_file():
+            text = _published_text(path)
+            for line, one in secrets.items():
+                if line in text:
+                    yield (
+                        f"{path.relative_to(ROOT)} gives away a line of {one.path.relative_to(ROOT)}: “{line}”. "
+                        "Change the source that shows it, then run `make build`."
+                    )
+
+
+def _published_text(path: Path) -> str:
+    if path.suffix != ".ipynb":
+        return path.read_text(encoding="utf-8")
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+
+
+def _secret_lines(one: Loaded) -> Iterator[str]:
+    """Lines of the file that learners must not see, and that are long enough to be its own."""
+    tree = ast.parse(one.source)
+    shown = assignments.visible_source(one) + assignments.answer_stub(one)
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            for line in assignments.source_of(one.source, node).splitlines():
+                if len(line.strip()) >= SHORTEST_SECRET and line.strip() not in shown:
+                    yield line.strip()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Prove the course's invariants.")
+    parser.add_argument("exercises", nargs="*", help="exercises by name (all by default)")
+    parser.add_argument("--quick", action="store_true", help="only what is built: is it current, does it leak")
+    options = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    torch.set_num_threads(1)
+    problems: list[str] = []
+    try:
+        if not options.exercises:
+            problems += [*lessons.stale(), *assignments.stale()]
+        for week in assignments.weeks():
+            loaded = load(ROOT / "solutions" / week)
+            if not options.exercises:
+                problems += leaks(week, loaded)
+            if not options.quick:
+                problems += _exercises(console, week, loaded, options.exercises)
+    except (AssignmentError, assignments.BuildError, lessons.LessonError) as error:
+        problems.append(str(error))
+    for problem in problems:
+        console.print(f"✗ {problem}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if not problems:
+        console.print("Every invariant holds.", style="green")
+    return 1 if problems else 0
+
+
+def _exercises(console: Console, week: str, loaded: dict[str, Loaded], names: list[str]) -> list[str]:
+    table = Table("exercise", "points", "visible", "hidden", "mutants", "variants", title=week)
+    problems = []
+    for name, one in loaded.items():
+        if names and name not in names:
+            continue
+        found = list(problems_of(one))
+        problems += [
+            f"{one.path.relative_to(ROOT)}: {problem}. Then run `python tools/check.py {name}`." for problem in found
+        ]
+        exercise = one.exercise
+        counts = (exercise.points, len(exercise.visible), len(exercise.checks) - len(exercise.visible))
+        table.add_row(name, *(f"{n:g}" for n in counts), str(len(exercise.mutants)), str(len(exercise.variants)))
+    console.print(table)
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())

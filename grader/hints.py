@@ -1,8 +1,9 @@
 """Offer an exercise's hints one at a time: a button where there are widgets, a line of text where there are none."""
 
 import sys
-from html import escape
 from typing import Protocol
+
+from grader.report import marked
 
 
 class Hinter(Protocol):
@@ -32,7 +33,7 @@ def offer_hints(hinter: Hinter, exercise: str) -> None:
         if hint is None:
             button.disabled, button.description = True, "No more hints"
         else:
-            shown.value += f'<p style="margin:4px 0;white-space:normal">{escape(hint)}</p>'
+            shown.value += f'<p style="margin:4px 0;white-space:normal">{marked(hint)}</p>'
 
     button.on_click(show_next)
     from IPython.display import display

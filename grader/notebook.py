@@ -85,7 +85,7 @@ class Checker:
         known = self._checks.get(name, {})
         if missing := [check for check in book["visible"] if check not in known]:
             raise CheckFailed(
-                f"run the cell “What `{name}` must do” above first; it defines the check “{missing[0].replace('_', ' ')}”"
+                f"run the cell “What `{name}` must do” above first; it defines the check `{missing[0]}`"
             )
         with torch.random.fork_rng(devices=[]):
             result = run_checks(list(known.values()), Link(LocalChannel(namespace)), name, book["points"])

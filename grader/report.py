@@ -1,5 +1,6 @@
 """What a learner sees after `check(...)`: HTML in a notebook, the same as plain text elsewhere."""
 
+import re
 from html import escape
 from typing import Any
 
@@ -39,17 +40,18 @@ class Report:
     def html(self) -> str:
         """The whole report as HTML with inline styles only, as notebooks keep no other."""
         advice = "".join(
-            f'<p style="border-left:4px solid #e6a117;padding:6px 10px;margin:6px 0;font-size:105%">{escape(line)}</p>'
+            f'<p style="border-left:4px solid #e6a117;padding:6px 10px;margin:6px 0;font-size:105%">{marked(line)}</p>'
             for line in self._advice()
         )
         items = "".join(
             f'<li style="margin:2px 0"><span style="color:{_COLOURS[check.outcome]};font-weight:bold" '
-            f'aria-label="{check.outcome.replace("_", " ")}">{MARKS[check.outcome]}</span> {escape(line[2:])}</li>'
+            f'aria-label="{check.outcome.replace("_", " ")}">{MARKS[check.outcome]}</span> {marked(line[2:])}</li>'
             for check, line in zip(self.result.checks, self._lines(), strict=True)
         )
         return (
             f'<div role="group" aria-label="{escape(self.headline())}"><strong>{escape(self.headline())}</strong>'
-            f'{advice}<ul style="list-style:none;padding-left:4px;margin:6px 0">{items}</ul>{self._evidence_html()}</div>'
+            f'{advice}<ul style="list-style:none;padding-left:4px;margin:6px 0">{items}</ul>'
+            f"{self._evidence_html()}</div>"
         )
 
     def _advice(self) -> list[str]:
@@ -105,6 +107,11 @@ def show(value: Any, limit: int = 300) -> str:
         return "{" + ", ".join(f"{key!r}: {show(item, 60)}" for key, item in list(value.items())[:6]) + "}"
     text = repr(value)
     return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def marked(text: str) -> str:
+    """Return text as HTML, with `code` between backticks set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _size(value: Any) -> int:

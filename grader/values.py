@@ -14,7 +14,7 @@ import torch
 
 @dataclass(frozen=True)
 class Handle:
-    """A reference to an object that stays with the candidate: its number, its type's name, and whether it is callable."""
+    """A reference to an object that stays with the candidate: its number, its type's name, whether one can call it."""
 
     number: int
     type_name: str

@@ -298,7 +298,8 @@ def _demand_self_contained(one: Loaded, node: ast.stmt) -> None:
     inside = {n.id for part in node.body for n in ast.walk(part) if isinstance(n, ast.Name)}
     if outside := sorted((inside & module) - allowed):
         raise BuildError(
-            f"{one.path.relative_to(ROOT)}: the answer uses `{outside[0]}` of its file; a learner's cell holds the answer alone"
+            f"{one.path.relative_to(ROOT)}: the answer uses `{outside[0]}` of its file; "
+            "a learner's cell holds the answer alone"
         )
 
 
@@ -306,7 +307,7 @@ def _demand_self_contained(one: Loaded, node: ast.stmt) -> None:
 
 
 def released(week: str, theme: str, source: str) -> str:
-    """Return the notebook that `nbgrader generate_assignment` makes of `source`, in a folder and gradebook of its own."""
+    """Return what `nbgrader generate_assignment` makes of `source`, in a folder and gradebook of its own."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config, PyFileConfigLoader
 

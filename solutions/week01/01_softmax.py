@@ -64,8 +64,8 @@ def any_dimension(softmax):
 @softmax.check
 def stable(softmax):
     """scores of 10,000, positive or negative and in one table, do no harm"""
-    scores = torch.tensor([[1e4, 1e4 - 1.0, 0.0], [-1e4, -1e4 + 2.0, -1e4], [0.0, 1.0, 2.0]])
-    close(softmax(scores), F.softmax(scores, dim=-1))
+    for scores in ([1e4, 1e4 - 1.0, 0.0], [-1e4, -1e4 + 2.0, -1e4], [[1e4, 1e4 - 1.0, 0.0], [0.0, 1.0, 2.0]]):
+        close(softmax(torch.tensor(scores)), F.softmax(torch.tensor(scores), dim=-1))
 
 
 @softmax.check

@@ -121,8 +121,9 @@ def explain(output):
         found = re.search(pattern, output)
         if found:
             return advice.format(*found.groups()) + AGAIN
-    errors = re.findall(r"ERROR: (.+)", output) or [output.strip() or "pip failed"]
-    return f"{errors[-1].rstrip('.')}. All of pip's words are in .venv/install.log."
+    raised, told = re.findall(r"\w+Error: (.+)", output), re.findall(r"(?i)\berror: (.+)", output)
+    lines = raised or told or output.split("\n")
+    return f"{lines[-1].rstrip('.')}. All of pip's words are in .venv/install.log."
 
 
 def install():

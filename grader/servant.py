@@ -90,7 +90,7 @@ class Servant:
         return next(self._objects[target.number])
 
     def _iterate(self, _, target: Handle) -> Any:
-        return self.hold(iter(self._objects[target.number]))
+        return iter(self._objects[target.number])
 
     def _release(self, _, numbers: list[int]) -> None:
         for number in numbers:
@@ -132,7 +132,7 @@ class Servant:
         names = [kind.__name__[:100] for kind in type(error).__mro__[:20]]
         try:
             message = str(error)[:MAX_MESSAGE]
-        except Exception:
+        except BaseException:
             message = "(its message could not be read)"
         return names, message
 

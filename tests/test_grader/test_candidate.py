@@ -1,0 +1,110 @@
+"""A candidate behaves like the object it stands for, and shares nothing with the check."""
+
+import pytest
+import torch
+from torch import nn
+
+from grader import CandidateError, vjp
+from grader.candidate import Candidate, Link, LocalChannel
+
+
+def link(**namespace) -> Link:
+    return Link(LocalChannel(namespace))
+
+
+def test_arguments_and_results_are_copies():
+    kept = []
+
+    def spoil(x, items):
+        kept.append(x)
+        x.zero_()
+        items.clear()
+        return x
+
+    x, items = torch.ones(2), [1]
+    result = link(spoil=spoil).look_up("spoil")(x, items)
+    kept[0].fill_(7)
+    assert x.tolist() == [1, 1]
+    assert items == [1]
+    assert result.tolist() == [0, 0]
+
+
+def test_modules_work_through_the_proxy():
+    module = link(Linear=nn.Linear).look_up("Linear")(3, 2, bias=False)
+    weight = torch.arange(6.0).reshape(2, 3)
+    module.load_state_dict({"weight": weight})
+    x = torch.ones(1, 3)
+    assert module(x).tolist() == [[3.0, 12.0]]
+    assert list(module.state_dict()) == ["weight"]
+    assert {name: p.shape for name, p in module.named_parameters()} == {"weight": (2, 3)}
+    output, (gradient,), parameters = vjp(module, (x,), torch.ones(1, 2), parameters=True)
+    assert output.tolist() == [[3.0, 12.0]]
+    assert gradient.tolist() == [[3.0, 5.0, 7.0]]
+    assert parameters["weight"].tolist() == [[1.0] * 3] * 2
+
+
+def test_vjp_agrees_between_a_candidate_and_a_function():
+    x, upstream = torch.tensor([0.3, -1.0]), torch.tensor([1.0, 2.0])
+    ours, theirs = vjp(link(f=torch.tanh).look_up("f"), (x,), upstream), vjp(torch.tanh, (x,), upstream)
+    assert torch.equal(ours[0], theirs[0])
+    assert torch.equal(ours[1][0], theirs[1][0])
+    assert vjp(lambda x: x.detach(), (x,), upstream)[1] == [None]
+
+
+def test_callbacks_iterators_and_attributes():
+    def apply(f, x):
+        return f(x) + 1
+
+    class Point:
+        def __init__(self, x):
+            self.x = x
+
+    def count():
+        yield 1
+        yield torch.ones(1)
+
+    names = link(apply=apply, Point=Point, count=count)
+    assert names.look_up("apply")(lambda x: x * 10, 2) == 21
+    point = names.look_up("Point")(5)
+    assert isinstance(point, Candidate)
+    assert point.x == 5
+    items = list(names.look_up("count")())
+    assert items[0] == 1
+    assert items[1].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, GeneratorExit, RecursionError])
+def test_whatever_a_candidate_raises_is_a_candidate_error(kind):
+    def fails():
+        raise kind("why")
+
+    with pytest.raises(CandidateError) as caught:
+        link(fails=fails).look_up("fails")()
+    assert caught.value.names[0] == kind.__name__
+    assert "BaseException" in caught.value.names
+
+
+def test_a_name_bound_to_nothing_is_a_candidate_error():
+    with pytest.raises(CandidateError, match="KeyError"):
+        link().look_up("missing")
+
+
+def test_an_exception_whose_text_breaks_does_no_harm():
+    class Rude(Exception):
+        def __str__(self):
+            raise SystemExit
+
+    def fails():
+        raise Rude
+
+    with pytest.raises(CandidateError, match="could not be read"):
+        link(fails=fails).look_up("fails")()
+
+
+def test_random_parameters_are_the_same_in_every_check():
+    names = link(Linear=nn.Linear)
+    names.begin()
+    first = names.look_up("Linear")(2, 2).weight
+    torch.rand(3)
+    names.begin()
+    assert torch.equal(first, names.look_up("Linear")(2, 2).weight)

@@ -178,7 +178,7 @@ def _secret_lines(one: Loaded) -> Iterator[str]:
     shown = assignments.visible_source(one) + assignments.answer_stub(one)
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            for line in assignments.source_of(one.source, node).splitlines():
+            for line in one.source.splitlines()[node.lineno - 1 : node.end_lineno]:  # hints and messages are no secret
                 if len(line.strip()) >= SHORTEST_SECRET and line.strip() not in shown:
                     yield line.strip()
 

@@ -22,6 +22,7 @@ def draw(context: int, smoothing: float) -> tuple[Figure, str]:
     """Bits a character on both texts for each context length, and a sample; returns (figure, alt)."""
     known, unseen = zip(*(bits(length, smoothing) for length in CONTEXTS), strict=True)
     figure, (chart, sample) = pyplot.subplots(1, 2, figsize=(9.5, 3.8), width_ratios=[1.1, 1])
+    figure.get_layout_engine().set(wspace=0.08)
     chart.plot(CONTEXTS, known, "o-", color=plots.BLUE, label="training text (eight plays)")
     chart.plot(CONTEXTS, unseen, "s--", color=plots.ORANGE, label="held-out text (Macbeth)")
     chart.axvline(context, color=plots.MUTED, linewidth=1, zorder=0)
@@ -31,9 +32,7 @@ def draw(context: int, smoothing: float) -> tuple[Figure, str]:
     chart.legend(loc="lower left")
     sample.set_title(f"Written with {context} characters of context")
     sample.axis("off")
-    sample.text(
-        0, 0.97, ngrams.model(context).write(230, seed=2), family="monospace", fontsize=9, va="top", wrap=True
-    )
+    sample.text(0, 0.97, ngrams.model(context).write(230, seed=2), family="monospace", fontsize=9, va="top", wrap=True)
     alt = (
         f"Cross-entropy against context length, smoothing {smoothing:g}. With {context} characters of "
         f"context: "

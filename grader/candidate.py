@@ -1,6 +1,7 @@
 """The side that holds the checks: a candidate is a proxy, wherever the student's object really is."""
 
 import itertools
+import unicodedata
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -22,6 +23,14 @@ class CandidateError(Exception):
         self.message = message
 
 
+class ChannelLost(Exception):
+    """The other end of a channel is gone: its process was stopped, or broke the protocol. The message says which."""
+
+    def __init__(self, reason: str, message: str):
+        super().__init__(message)
+        self.reason = reason
+
+
 class Channel(Protocol):
     """Carries operations to a servant: a direct call in this process, frames on a wire to a child."""
 
@@ -41,6 +50,7 @@ class Link:
         self.trace: list[tuple] = []
         self.calls: list[tuple[str, tuple, dict]] = []
         self._dropped: list[int] = []
+        self._generation = 0
 
     def begin(self) -> None:
         """Forget the last check's record and make the candidate's random numbers start anew."""
@@ -49,6 +59,11 @@ class Link:
             self.channel.perform("release", self._dropped)
             self._dropped = []
         self.channel.perform("seed", _SEED)
+
+    def renew(self) -> None:
+        """Forget every handle: the servant behind the channel is a new one."""
+        self._dropped = []
+        self._generation += 1
 
     def look_up(self, name: str) -> Any:
         """Return the candidate bound to `name`.
@@ -90,9 +105,10 @@ class Link:
         self._record(reply)
         return self._incoming(self._checked(reply), label)
 
-    def release(self, handle: Handle) -> None:
+    def release(self, handle: Handle, generation: int) -> None:
         """Let go of an object at the next chance."""
-        self._dropped.append(handle.number)
+        if generation == self._generation:
+            self._dropped.append(handle.number)
 
     def _record(self, reply: Reply, untouched: bool = True) -> None:
         self.trace.append((reply.raised[0] if reply.raised else None, reply.value, untouched))
@@ -100,7 +116,7 @@ class Link:
     @staticmethod
     def _checked(reply: Reply) -> Any:
         if reply.raised:
-            raise CandidateError(reply.raised, reply.value)
+            raise CandidateError(reply.raised, without_control_characters(reply.value))
         return reply.value
 
     def _incoming(self, value: Any, label: str) -> Any:
@@ -122,6 +138,7 @@ class Candidate:
 
     def __init__(self, link: Link, handle: Handle, label: str):
         self._link, self._handle, self._label = link, handle, label
+        self._generation = link._generation
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._link.call(self._handle, self._label, args, kwargs)[0]
@@ -141,10 +158,15 @@ class Candidate:
         return self._link.advance(self._handle, self._label)
 
     def __del__(self) -> None:
-        self._link.release(self._handle)
+        self._link.release(self._handle, self._generation)
 
     def __repr__(self) -> str:
         return f"<{self._handle.type_name} {self._label}>"
+
+
+def without_control_characters(text: str) -> str:
+    """Return text that cannot move a cursor, colour a terminal or reverse a line."""
+    return "".join(c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd" for c in text)
 
 
 class LocalChannel:

@@ -61,7 +61,8 @@ class Report:
 
     def _lines(self) -> list[str]:
         return [
-            f"{MARKS[check.outcome]} {check.check.sentence}" + (f": {check.message}" if check.message else "")
+            f"{MARKS[check.outcome]} {check.check.sentence}"
+            + (f": {check.message}" if check.message and not check.check.hidden else "")
             for check in self.result.checks
         ]
 

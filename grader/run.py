@@ -1,12 +1,12 @@
 """Run an exercise's checks against a candidate and say what came of it."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 
-from grader.candidate import CandidateError, Link
+from grader.candidate import CandidateError, ChannelLost, Link
 from grader.compare import Mismatch
 from grader.exercise import Check
 
@@ -24,6 +24,7 @@ class CheckResult:
         call: the label and arguments of the last call before the failure.
         trace: what the candidate did during the check.
         unusable: the check's own code stumbled over what the candidate returned.
+        lost: the reason why the candidate's process is gone, or None.
     """
 
     check: Check
@@ -33,6 +34,7 @@ class CheckResult:
     call: tuple[str, tuple, dict] | None = None
     trace: list[tuple] = field(default_factory=list)
     unusable: bool = False
+    lost: str | None = None
 
 
 @dataclass
@@ -42,6 +44,7 @@ class ExerciseResult:
     Attributes:
         status: passed, failed, not_attempted or error.
         diagnoses: the named mistakes that explain the failures, the most telling first.
+        flags: library twins that the answer calls.
         blocked_by: used exercises whose own failure is the cause of this one's.
     """
 
@@ -63,7 +66,6 @@ def generator(seed: int | str, exercise: str, check: str) -> torch.Generator:
 
 def run_check(check: Check, link: Link, exercise: str, seed: int | str) -> CheckResult:
     """Run one check against the candidate that `link` finds under the exercise's name."""
-    link.begin()
     extra: dict[str, Any] = {"rng": generator(seed, exercise, check.name)} if check.takes_rng else {}
 
     def result(outcome: Outcome, message: str = "", **more: Any) -> CheckResult:
@@ -71,11 +73,15 @@ def run_check(check: Check, link: Link, exercise: str, seed: int | str) -> Check
         return CheckResult(check, outcome, message, call=call, trace=link.trace, **more)
 
     try:
+        link.begin()
         check.function(link.look_up(exercise), **extra)
     except Mismatch as mismatch:
         return result("failed", mismatch.message, mismatch=mismatch)
     except CandidateError as error:
         return result("failed", f"your code raised {error}")
+    except ChannelLost as error:
+        link.renew()
+        return result("failed", str(error), lost=error.reason)
     except AssertionError as error:
         return result("failed", str(error) or "it does not hold")
     except Exception as error:
@@ -87,12 +93,14 @@ def run_checks(checks: list[Check], link: Link, exercise: str, points: float, se
     """Run `checks` in order; the first is the gate.
 
     A candidate whose gate meets NotImplementedError, or a name bound to nothing, is not attempted. Points are shared
-    evenly among the checks, and all are lost with the gate.
+    evenly among the checks, and all are lost with the gate: checks that pass without it come out as not run.
     """
     results = [run_check(checks[0], link, exercise, seed)]
     if _is_stub(results[0]):
         return ExerciseResult(exercise, "not_attempted", 0.0, points, [CheckResult(c, "not_run") for c in checks])
     results += [run_check(check, link, exercise, seed) for check in checks[1:]]
+    if results[0].outcome != "passed":
+        results = [replace(result, outcome="not_run") if result.outcome == "passed" else result for result in results]
     return ExerciseResult(exercise, *_scored(results, points), points, results)
 
 
@@ -103,5 +111,6 @@ def _scored(results: list[CheckResult], points: float) -> tuple[str, float]:
 
 
 def _is_stub(gate: CheckResult) -> bool:
-    last = gate.trace[-1] if gate.trace else ("NotImplementedError", None, True)
-    return gate.outcome == "failed" and last[0] == "NotImplementedError"
+    if gate.outcome != "failed" or gate.lost:
+        return False
+    return not gate.trace or gate.trace[-1][0] == "NotImplementedError"

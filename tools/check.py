@@ -95,7 +95,7 @@ def _wrong_answers(one: Loaded) -> Iterator[str]:
     useful: set[str] = set()
     for mutant in exercise.mutants:
         result = judge(one, mutant.answer, 0, book)
-        failing = [check.check for check in result.checks if check.outcome != "passed"]
+        failing = [check.check for check in result.checks if check.outcome == "failed"]
         useful |= {check.name for check in failing}
         if not failing:
             yield f"mutant `{mutant.name}` passes every check"

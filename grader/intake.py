@@ -1,0 +1,219 @@
+"""Find submissions, whatever a class or an LMS made of them, and read each in a limited process.
+
+Nothing in a submission is believed but its cells: paths, metadata and outputs are the student's to forge.
+"""
+
+import hashlib
+import json
+import os
+import re
+import select
+import stat
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MAX_FILE = 20 << 20
+MAX_ZIP_MEMBERS = 20_000
+SECONDS = 20.0
+_NAME = re.compile(r"[\w@.+\- ]{1,100}")
+
+
+class IntakeError(Exception):
+    """The place that submissions should come from cannot be used; one line says why."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's file, as bytes, or the reason why there are none."""
+
+    student: str
+    notebook: str
+    raw: bytes = b""
+    problem: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file, or of nothing where it could not be read."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+def submissions(place: Path, assignment: str, notebook: str) -> Iterator[Submission]:
+    """Yield the submissions under `place`, ordered by student.
+
+    Args:
+        place: nbgrader's submitted folder (STUDENT/ASSIGNMENT/NOTEBOOK.ipynb), a flat folder of STUDENT.ipynb, or a
+            zip of either, as an LMS makes it.
+        assignment: for example "week01".
+        notebook: the theme's name, for example "attention".
+
+    Raises:
+        IntakeError: when `place` is neither.
+    """
+    if place.is_dir():
+        found = _in_folder(place, assignment, notebook)
+    elif zipfile.is_zipfile(place):
+        found = _in_zip(place, assignment, notebook)
+    else:
+        raise IntakeError(f"{place}: neither a folder of submissions nor a zip of one")
+    yield from _told_apart(sorted(found, key=lambda one: one.student))
+
+
+def _told_apart(found: list[Submission]) -> Iterator[Submission]:
+    """Two files under one student's name are both reported: nobody can take another's place by a name."""
+    names = [one.student for one in found]
+    for one in found:
+        if names.count(one.student) > 1:
+            yield Submission(one.student, one.notebook, b"", "several files carry this student's name; keep one")
+        else:
+            yield one
+
+
+def _in_folder(place: Path, assignment: str, notebook: str) -> Iterator[Submission]:
+    for entry in sorted(os.scandir(place), key=lambda entry: entry.name):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            path = Path(entry.path, assignment, f"{notebook}.ipynb")
+            if path.parent.is_dir() or path.parent.is_symlink():
+                yield _from_file(entry.name, notebook, place, path)
+        elif entry.name.endswith(".ipynb"):
+            yield _from_file(entry.name.removesuffix(".ipynb"), notebook, place, Path(entry.path))
+
+
+def _from_file(student: str, notebook: str, place: Path, path: Path) -> Submission:
+    if not _NAME.fullmatch(student):
+        return Submission(_safe(student), notebook, problem="the student's name has characters that no file name should")
+    try:
+        raw = _read(place, path)
+    except FileNotFoundError:
+        return Submission(student, notebook, problem=f"no {path.name} was handed in")
+    except OSError as error:
+        return Submission(student, notebook, problem=f"{path.name} cannot be read: {error.strerror or error}")
+    return Submission(student, notebook, raw)
+
+
+def _read(place: Path, path: Path) -> bytes:
+    """Read a regular file of bounded size below `place`, following no link on the way."""
+    folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        *parts, last = path.relative_to(place).parts
+        for part in parts:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        file = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
+    with os.fdopen(file, "rb") as stream:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("it is no regular file")
+        if status.st_size > MAX_FILE:
+            raise OSError(f"it is larger than {MAX_FILE >> 20} MB; clear its outputs")
+        return stream.read(MAX_FILE + 1)
+
+
+def _in_zip(place: Path, assignment: str, notebook: str) -> Iterator[Submission]:
+    with zipfile.ZipFile(place) as archive:
+        members = archive.infolist()
+        if len(members) > MAX_ZIP_MEMBERS:
+            raise IntakeError(f"{place}: more than {MAX_ZIP_MEMBERS:,} files")
+        for member in members:
+            parts = [part for part in member.filename.replace("\\", "/").split("/") if part not in ("", ".")]
+            if member.is_dir() or not member.filename.endswith(".ipynb") or "__MACOSX" in parts:
+                continue
+            folders = [part for part in parts[:-1] if part != assignment]
+            student = folders[-1] if folders else parts[-1].removesuffix(".ipynb")
+            yield _from_member(archive, member, _safe(student.split("_assignsubmission_")[0]), notebook)
+
+
+def _from_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, student: str, notebook: str) -> Submission:
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return Submission(student, notebook, problem="the zip holds a link in the place of a file")
+    if member.file_size > MAX_FILE:
+        return Submission(student, notebook, problem=f"it unpacks to more than {MAX_FILE >> 20} MB")
+    try:
+        with archive.open(member) as stream:
+            raw = stream.read(MAX_FILE + 1)
+    except Exception as error:  # zipfile raises half a dozen kinds for a broken member
+        return Submission(student, notebook, problem=f"the zip is broken here: {str(error)[:100]}")
+    if len(raw) > MAX_FILE:
+        return Submission(student, notebook, problem=f"it unpacks to more than {MAX_FILE >> 20} MB")
+    return Submission(student, notebook, raw)
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w@.+\- ]", "_", name).strip(" .")[:100] or "unnamed"
+
+
+class Reader:
+    """The limited process that parses notebooks; started anew whenever a notebook kills it."""
+
+    def __init__(self, template: dict):
+        self._template = json.dumps(template).encode()
+        self._process: subprocess.Popen | None = None
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def read(self, raw: bytes) -> dict:
+        """Return the reading of one notebook, or {"unreadable": reason}. See `grader.notebook_reader.read`."""
+        try:
+            if self._process is None:
+                self._start()
+            self._send(raw)
+            return json.loads(self._receive(time.monotonic() + SECONDS))
+        except (OSError, ValueError, TimeoutError):
+            self._stop()
+            return {"unreadable": "reading the notebook took more time or memory than any notebook should"}
+
+    def _start(self) -> None:
+        script = Path(__file__).with_name("notebook_reader.py")
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.defpath, "HOME": "/nonexistent"},
+            bufsize=0,
+        )
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._send(self._template)
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(struct.pack(">Q", len(data)) + data)
+        while view:
+            view = view[self._process.stdin.write(view) :]
+
+    def _receive(self, deadline: float) -> bytes:
+        (size,) = struct.unpack(">Q", self._exactly(8, deadline))
+        if size > 8 * MAX_FILE:
+            raise ValueError("an answer out of all proportion")
+        return self._exactly(size, deadline)
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        pieces = bytearray()
+        while len(pieces) < size:
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            piece = self._process.stdout.read(min(size - len(pieces), 1 << 20))
+            if not piece:
+                raise OSError("the reader ended")
+            pieces += piece
+        return bytes(pieces)

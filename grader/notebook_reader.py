@@ -1,0 +1,246 @@
+"""Read submitted notebooks in a limited process of its own: started by path, by `grader.intake`, with no other part of the grader.
+
+It parses what a student sent and says which cells to run. It runs none of them and holds no secret. Messages in
+and out are an 8-byte length and that many bytes; the first is the assignment's template as JSON, each further one
+a notebook, answered by a JSON object: a reading, or {"unreadable": reason}.
+"""
+
+import ast
+import hashlib
+import io
+import json
+import resource
+import struct
+import sys
+import tokenize
+
+MAX_CELLS, MAX_SOURCE = 2_000, 1_000_000
+MEMORY = 2 << 30
+KIND = {"code", "markdown", "raw"}
+SUSPICIOUS = {
+    "__subclasses__", "__globals__", "__builtins__", "_getframe", "settrace", "setprofile", "get_objects", "get_referrers",
+    "ctypes", "socket", "subprocess", "urllib", "requests", "multiprocessing", "pickle", "fork", "kill", "environ",
+    "__torch_function__", "__torch_dispatch__", "meta_path", "input_transformers_cleanup", "atexit", "signal",
+    "__import__", "eval", "exec", "solutions", "gradebook",
+}  # fmt: skip
+
+
+class Unreadable(Exception):
+    """The file is no notebook that can be graded; the message tells a student what to do."""
+
+
+def read(raw: bytes, template: dict) -> dict:
+    """Return what a notebook holds, in the template's terms.
+
+    Args:
+        raw: the file.
+        template: `cells` of the released notebook (grade_id, cell_type, source, locked) and, by exercise, its `twins`.
+
+    Returns:
+        cells: every cell as {kind, source, grade_id}; a grade_id that the release does not know is None.
+        run: indices of the code cells that are the student's.
+        dropped: {index: source} of cells to run in another form, a stub taken out.
+        mended, twins, suspicious: what an instructor should know, in words.
+        tokens: hashes of the answers' token sequences, names left out.
+
+    Raises:
+        Unreadable: in words for the student.
+    """
+    cells = _cells(raw, {cell["grade_id"] for cell in template["cells"]})
+    locked = {cell["grade_id"] for cell in template["cells"] if cell["locked"]}
+    locked_sources = {_squeezed(c["source"]) for c in template["cells"] if c["locked"] and c["cell_type"] == "code"}
+    run = [
+        i
+        for i, cell in enumerate(cells)
+        if cell["kind"] == "code"
+        and cell["source"].strip()
+        and cell["grade_id"] not in locked
+        and _squeezed(cell["source"]) not in locked_sources
+    ]
+    stubs = {
+        name: _shape(node)
+        for cell in template["cells"]
+        if cell["grade_id"] in template["twins"]
+        for name, node in _definitions(cell["source"]).items()
+    }
+    trees = {i: _definitions(cells[i]["source"]) for i in run}
+    dropped = _without_stubs(cells, trees, stubs)
+    answers = {name: _last(trees, name, stubs) for name in template["twins"]}
+    sources = {name: ast.unparse(trees[i][name]) for name, i in answers.items() if i is not None}
+    return {
+        "cells": cells,
+        "run": run,
+        "dropped": dropped,
+        "mended": _mended(cells, run, trees, stubs, template),
+        "twins": {name: _twins(source, template["twins"][name]) for name, source in sources.items()},
+        "suspicious": sorted({word for i in run for word in _words(cells[i]["source"]) & SUSPICIOUS}),
+        "tokens": _token_hashes(sources, stubs),
+    }
+
+
+def _cells(raw: bytes, known: set[str]) -> list[dict]:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("the file is not UTF-8 text; save the notebook again in JupyterLab") from None
+    try:
+        notebook = json.loads(text)
+    except RecursionError:
+        raise Unreadable("the file is nested too deeply to be a notebook") from None
+    except ValueError as error:
+        raise Unreadable(f"the file is not valid JSON ({str(error)[:100]}); save the notebook again") from None
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
+        old = isinstance(notebook, dict) and "worksheets" in notebook
+        raise Unreadable("an old notebook format: open and save it in JupyterLab" if old else "the file is no notebook")
+    if notebook.get("nbformat") != 4:
+        raise Unreadable(f"notebook format {str(notebook.get('nbformat'))[:20]}, not 4; open and save it in JupyterLab")
+    if len(notebook["cells"]) > MAX_CELLS:
+        raise Unreadable(f"more than {MAX_CELLS:,} cells")
+    return [_cell(i, cell, known) for i, cell in enumerate(notebook["cells"])]
+
+
+def _cell(i: int, cell: object, known: set[str]) -> dict:
+    if not isinstance(cell, dict) or cell.get("cell_type") not in KIND:
+        raise Unreadable(f"cell {i + 1} is no code, Markdown or raw cell")
+    source = cell.get("source", "")
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        source = "".join(source)
+    if not isinstance(source, str) or len(source) > MAX_SOURCE:
+        raise Unreadable(f"the source of cell {i + 1} is no text, or too long")
+    source = source.encode("utf-8", "replace").decode("utf-8")
+    metadata = cell.get("metadata")
+    ours = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = ours.get("grade_id") if isinstance(ours, dict) else None
+    known_id = grade_id if isinstance(grade_id, str) and grade_id in known else None
+    return {"kind": cell["cell_type"], "source": source, "grade_id": known_id}
+
+
+def _definitions(source: str) -> dict[str, ast.stmt]:
+    """The names that a cell binds at its top, each with its last statement; empty where it does not parse."""
+    try:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    found: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign):
+            found.update({name.id: node for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)})
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.update({alias.asname or alias.name: node for alias in node.names})
+    return found
+
+
+def _shape(node: ast.stmt) -> str:
+    """A definition's text without docstrings, comments and annotations of layout: equal for a stub however it is laid out."""
+    copy = ast.parse(ast.unparse(node))
+    for part in ast.walk(copy):
+        body = getattr(part, "body", None)
+        if isinstance(part, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(part) is not None:
+            part.body = body[1:] or [ast.Pass()]
+    return ast.unparse(copy).replace("NotImplementedError()", "NotImplementedError")
+
+
+def _is_stub(name: str, node: ast.stmt, stubs: dict[str, str]) -> bool:
+    return name in stubs and _shape(node) == stubs[name]
+
+
+def _without_stubs(cells: list[dict], trees: dict, stubs: dict[str, str]) -> dict[str, str]:
+    """Cells in which a stub would override an earlier answer, with that stub taken out."""
+    answered: set[str] = set()
+    dropped: dict[str, str] = {}
+    for i, found in trees.items():
+        gone = [node for name, node in found.items() if _is_stub(name, node, stubs) and name in answered]
+        if gone:
+            lines = cells[i]["source"].splitlines()
+            for node in gone:
+                lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+            dropped[str(i)] = "\n".join(lines)
+        answered |= {name for name, node in found.items() if name in stubs and not _is_stub(name, node, stubs)}
+    return dropped
+
+
+def _last(trees: dict, name: str, stubs: dict[str, str]) -> int | None:
+    real = [i for i, found in trees.items() if name in found and not _is_stub(name, found[name], stubs)]
+    return real[-1] if real else None
+
+
+def _mended(cells: list[dict], run: list[int], trees: dict, stubs: dict, template: dict) -> list[str]:
+    said = []
+    for name in template["twins"]:
+        by_id = [i for i, cell in enumerate(cells) if cell["grade_id"] == name]
+        answers = [i for i in run if name in trees[i] and not _is_stub(name, trees[i][name], stubs)]
+        if len(by_id) > 1:
+            said.append(f"{name}: {len(by_id)} cells carry its id; the last answer counts")
+        if len(answers) > 1:
+            said.append(f"{name}: answered in {len(answers)} cells; the last one counts")
+        if answers and answers[-1] not in by_id:
+            said.append(f"{name}: found by its name in cell {answers[-1] + 1}")
+        elif not answers and not any(name in trees[i] for i in run):
+            said.append(f"{name}: its cell is gone")
+    missing = {c["grade_id"] for c in template["cells"] if c["locked"]} - {cell["grade_id"] for cell in cells}
+    if missing:
+        said.append(f"{len(missing)} cells of the assignment were missing or had lost their marks and were put back")
+    return said
+
+
+def _twins(source: str, twins: list[str]) -> list[str]:
+    """As grader.twins.twins_called; written again because this process loads no other part of the grader."""
+    tree = ast.parse(source)
+    reached = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    reached |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return [twin for twin in twins if twin in reached]
+
+
+def _squeezed(source: str) -> str:
+    return "".join(source.split())
+
+
+def _words(source: str) -> set[str]:
+    return set("".join(c if c.isalnum() or c == "_" else " " for c in source).split())
+
+
+def _token_hashes(sources: dict[str, str], stubs: dict[str, str], size: int = 8) -> list[int]:
+    """Hashes of every run of `size` tokens of the answers, with names replaced, as a set in order."""
+    found: set[int] = set()
+    for name in sorted(sources):
+        kinds = []
+        for token in tokenize.generate_tokens(io.StringIO(sources[name]).readline):
+            if token.type == tokenize.NAME:
+                kinds.append(token.string if len(token.string) > 6 or token.string in ("def", "for", "if", "return") else "x")
+            elif token.type in (tokenize.OP, tokenize.NUMBER):
+                kinds.append(token.string)
+        for i in range(max(0, len(kinds) - size + 1)):
+            digest = hashlib.blake2b("\0".join(kinds[i : i + size]).encode(), digest_size=6).digest()
+            found.add(int.from_bytes(digest, "big"))
+    return sorted(found)
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    template = json.loads(_receive(source))
+    while (raw := _receive(source)) is not None:
+        try:
+            answer = read(raw, template)
+        except Unreadable as error:
+            answer = {"unreadable": str(error)}
+        except (RecursionError, MemoryError):
+            answer = {"unreadable": "the file is too large or too deeply nested to be read"}
+        text = json.dumps(answer).encode()
+        sink.write(struct.pack(">Q", len(text)) + text)
+        sink.flush()
+
+
+def _receive(source: io.BufferedReader) -> bytes | None:
+    header = source.read(8)
+    return source.read(struct.unpack(">Q", header)[0]) if len(header) == 8 else None
+
+
+if __name__ == "__main__":
+    main()

@@ -24,11 +24,17 @@ class CandidateError(Exception):
 
 
 class ChannelLost(Exception):
-    """The other end of a channel is gone: its process was stopped, or broke the protocol. The message says which."""
+    """The other end of a channel is gone: its process was stopped, or broke the protocol.
 
-    def __init__(self, reason: str, message: str):
+    Args:
+        reason: time, memory, exit, output or protocol.
+        message: the same for people.
+        cell: the index of the cell that was running, where it happened in one.
+    """
+
+    def __init__(self, reason: str, message: str, cell: int | None = None):
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.cell = reason, cell
 
 
 class Channel(Protocol):

@@ -1,0 +1,62 @@
+"""Where a class lives: nbgrader's folders and gradebook, and the seed that only the instructor has."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from traitlets.config import Config, PyFileConfigLoader
+
+
+class ClassroomError(Exception):
+    """The class cannot be used as it stands; one line says what to do."""
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """A course whose root holds nbgrader_config.py."""
+
+    root: Path
+
+    @cached_property
+    def config(self) -> Config:
+        """nbgrader's configuration, as its own commands read it."""
+        if not (self.root / "nbgrader_config.py").is_file():
+            raise ClassroomError(f"{self.root}: no nbgrader_config.py here; run this in the course's folder")
+        return Config(PyFileConfigLoader("nbgrader_config.py", str(self.root)).load_config())
+
+    @property
+    def db_url(self) -> str:
+        """The gradebook's address, any that SQLAlchemy takes."""
+        return self.config.CourseDirectory.get("db_url") or f"sqlite:///{self.root / 'gradebook.db'}"
+
+    @property
+    def course_id(self) -> str:
+        return self.config.CourseDirectory.get("course_id") or ""
+
+    def folder(self, name: str) -> Path:
+        """Return nbgrader's folder `name`: submitted, autograded or feedback."""
+        return self.root / (self.config.CourseDirectory.get(f"{name}_directory") or name)
+
+    @property
+    def private(self) -> Path:
+        """The folder of seeds and journals, readable by its owner alone: beside the gradebook where that is a file."""
+        url = make_url(self.db_url)
+        beside = Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else self.root / ".class"
+        folder = beside / "grader"
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        return folder
+
+    def seed(self, week: str) -> str:
+        """Return the assignment's seed, drawn once and kept."""
+        path = self.private / f"{week}.seed"
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text(encoding="ascii").strip()
+        with os.fdopen(file, "w") as stream:
+            stream.write(secrets.token_hex(16))
+        return self.seed(week)

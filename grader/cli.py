@@ -1,0 +1,141 @@
+"""The `grader` command: grade a class, write feedback, see what this machine can isolate."""
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+console = Console(stderr=True, highlight=False)
+
+
+def main() -> int:
+    """Run the command; return its exit status."""
+    options = _parser().parse_args()
+    from grader.assignment import AssignmentError
+    from grader.classroom import ClassroomError
+    from grader.intake import IntakeError
+    from grader.sandbox import SandboxError
+
+    try:
+        return options.run(options)
+    except (AssignmentError, ClassroomError, IntakeError, SandboxError, FileNotFoundError) as error:
+        console.print(f"grader: {error}", style="red", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped. What was graded is in the journal; run the same command again to go on.")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="grader", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    autograde = commands.add_parser("autograde", help="grade every submission of an assignment")
+    autograde.set_defaults(run=_autograde)
+    autograde.add_argument("assignment", help="for example week01")
+    autograde.add_argument("--submitted", type=Path, metavar="DIR", help="nbgrader's folder, a flat folder, or a zip")
+    autograde.add_argument("--json", type=Path, metavar="FILE", help="write the full report here")
+    autograde.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes (one a core)")
+    autograde.add_argument("--seed", help="instead of the assignment's own; for tests and to reproduce a run")
+    autograde.add_argument("--student", action="append", metavar="NAME", help="only this one; may be repeated")
+    autograde.add_argument("--force", action="store_true", help="grade anew what the journal knows")
+    autograde.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of a Dask cluster")
+    autograde.add_argument("--isolation", choices=["full", "none"], default="full", help="none: every report says so")
+    autograde.add_argument("--no-gradebook", action="store_true", help="only the report; leave the gradebook alone")
+
+    feedback = commands.add_parser("feedback", help="write a page for each graded submission")
+    feedback.set_defaults(run=_feedback)
+    feedback.add_argument("assignment", help="for example week01")
+    feedback.add_argument("--student", action="append", metavar="NAME", help="only this one; may be repeated")
+
+    doctor = commands.add_parser("doctor", help="say which isolation layers hold on this machine")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _autograde(options: argparse.Namespace) -> int:
+    from grader.batch import grade
+    from grader.classroom import Classroom
+    from grader.gradebook import Ledger
+    from grader.intake import submissions
+    from grader.journal import Journal
+    from grader.judge import assignment
+    from grader.pools import DaskPool, LocalPool
+    from grader.worker import Settings
+
+    classroom = Classroom(Path.cwd())
+    week = assignment(classroom.root, options.assignment)
+    found = list(submissions(options.submitted or classroom.folder("submitted"), week.week, week.notebook))
+    if options.student:
+        found = [one for one in found if one.student in options.student]
+    if not found:
+        console.print(f"No submissions of {week.week}. Collect them first, or name a folder with --submitted.")
+        return 1
+    seed = options.seed or classroom.seed(week.week)
+    settings = Settings(classroom.root, week.week, seed, options.isolation)
+    quiet = LocalPool(settings, 1)
+    pool = DaskPool(settings, options.scheduler) if options.scheduler else LocalPool(settings, options.jobs)
+    with _progress() as progress, Journal(classroom.private / f"{week.week}.journal") as journal:
+        task = progress.add_task("Grading", total=len(found))
+        batch = grade(settings, found, pool, journal, quiet, lambda _: progress.advance(task), options.force)
+        if not options.no_gradebook:
+            task = progress.add_task("Gradebook", total=len(found))
+            with Ledger(classroom, week.week, week.template) as ledger:
+                for verdict in batch.verdicts:
+                    ledger.write(verdict)
+                    progress.advance(task)
+    if options.json:
+        options.json.write_text(json.dumps(batch.json, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _summary(batch.json)
+    return 0
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    )
+
+
+def _summary(report: dict) -> None:
+    counts = Counter(one["status"] for one in report["submissions"])
+    said = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in counts.items())
+    console.print(f"{report['assignment']}: {said}, in {report['seconds']:.1f} s.")
+    if report["isolation"] != "full":
+        console.print("Graded with --isolation=none: student code ran unconfined, and every report says so.", style="red")
+    for one in report["submissions"]:
+        if one["status"] != "graded":
+            console.print(f"  {one['student']}: {one['status'].replace('_', ' ')}: {one['error']}", markup=False)
+
+
+def _feedback(options: argparse.Namespace) -> int:
+    from grader.classroom import Classroom
+    from grader.feedback import write_feedback
+
+    written = write_feedback(Classroom(Path.cwd()), options.assignment, options.student)
+    if not written:
+        console.print(f"Nothing of {options.assignment} is graded yet: run `grader autograde {options.assignment}` first.")
+        return 1
+    console.print(f"{len(written)} pages. `nbgrader release_feedback {options.assignment}` hands them out.")
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from grader.sandbox import probe
+
+    layers = probe()
+    table = Table("layer", "holds", "what is known", "to mend it")
+    for layer in layers:
+        style = None if layer.holds else "red" if layer.required else "yellow"
+        table.add_row(layer.name, "yes" if layer.holds else "no", layer.detail, layer.mend, style=style)
+    Console().print(table)
+    return 1 if any(layer.required and not layer.holds for layer in layers) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""Judge one submission: its cells run in a child, its answers are questioned over the wire, the verdict is made here."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol
+
+from grader.assignment import Loaded, load
+from grader.candidate import Callback, Channel, ChannelLost, Link, LocalChannel
+from grader.diagnose import diagnose
+from grader.run import CheckResult, ExerciseResult, run_check, run_checks
+from grader.servant import Reply
+from grader.shipping import standing_alone
+
+MAX_LOSSES = 2
+PRELUDE = """\
+import sys, types
+
+class _Ignored(types.ModuleType):
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: args[0] if len(args) == 1 and not kwargs else self
+    def __call__(self, *args, **kwargs):
+        return None
+
+sys.modules["grader"] = check = _Ignored("grader")
+"""
+
+
+class GraderBroke(Exception):
+    """A check does not even accept the right answer: the exercise is at fault, not the student."""
+
+
+class Nursery(Protocol):
+    """Whatever opens a fresh child that has run some cells."""
+
+    def open(self, cells: list[str], seed: int = 0) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One week as the grader knows it.
+
+    Attributes:
+        week: for example "week01".
+        notebook: its theme, for example "attention".
+        loaded: its exercises.
+        template: the released notebook, as nbformat JSON.
+    """
+
+    week: str
+    notebook: str
+    loaded: dict[str, Loaded]
+    template: dict
+
+    @cached_property
+    def book(self) -> dict[str, dict]:
+        """Known mistakes and their fingerprints, from the package's data."""
+        file = resources.files("grader") / "data" / f"{self.week}.json"
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    @property
+    def max_score(self) -> float:
+        return sum(one.exercise.points for one in self.loaded.values())
+
+    @cached_property
+    def prelude(self) -> str:
+        """The released notebook's own imports, which every answer may count on."""
+        source = next(c["source"] for c in self.template["cells"] if _grade_id(c) == "imports")
+        lines = "".join(source).splitlines()
+        return PRELUDE + "\n".join(line for line in lines if line.startswith(("import ", "from ")) and "grader" not in line)
+
+
+def assignment(root: Path, week: str) -> Assignment:
+    """Load the assignment of `week` from a course whose root is `root`.
+
+    Raises:
+        FileNotFoundError: when solutions/ or assignments/ has no such week.
+    """
+    released = sorted((root / "assignments" / week).glob("*.ipynb"))
+    if not released:
+        raise FileNotFoundError(f"{root / 'assignments' / week}: no released notebook; run `make build`")
+    template = json.loads(released[0].read_text(encoding="utf-8"))
+    return Assignment(week, released[0].stem, load(root / "solutions" / week), template)
+
+
+def judge(assignment: Assignment, cells: list[str], nursery: Nursery, seed: int | str) -> tuple[list[ExerciseResult], list]:
+    """Return one result an exercise, and what the cells printed or raised.
+
+    Raises:
+        GraderBroke: when a check stumbles over the right answer too.
+    """
+    channel = _Children(nursery, [assignment.prelude, *cells])
+    results: dict[str, ExerciseResult] = {}
+    try:
+        outcomes = channel.outcomes()
+        for name in assignment.loaded:
+            results[name] = _judged(assignment, name, channel, results, seed)
+    finally:
+        channel.close()
+    return list(results.values()), outcomes[1:]
+
+
+def _judged(assignment: Assignment, name: str, channel: "_Children", before: dict, seed: int | str) -> ExerciseResult:
+    result = _questioned(assignment, name, channel, seed)
+    exercise = assignment.loaded[name].exercise
+    failing = [use for use in exercise.uses if use in before and before[use].status != "passed"]
+    if result.status != "failed" or not failing:
+        return result
+    stand_ins = [_stand_in(assignment.loaded, use) for use in failing]
+    channel.replace("\n\n".join(stand_ins))
+    again = _questioned(assignment, name, channel, seed)
+    channel.replace()
+    if again.score <= result.score:
+        return result
+    again.blocked_by = failing
+    return again
+
+
+def _questioned(assignment: Assignment, name: str, channel: "_Children", seed: int | str) -> ExerciseResult:
+    channel.losses = 0
+    exercise = assignment.loaded[name].exercise
+    result = run_checks(exercise.checks, Link(channel), name, exercise.points, seed)
+    for check in result.checks:
+        if check.unusable:
+            _demand_right(assignment, name, check, seed)
+    result.diagnoses = diagnose(result.checks, assignment.book[name]["mutants"])
+    return result
+
+
+def _demand_right(assignment: Assignment, name: str, check: CheckResult, seed: int | str) -> None:
+    answer = assignment.loaded[name].exercise.answer
+    again = run_check(check.check, Link(LocalChannel({name: answer})), name, seed)
+    if again.outcome != "passed":
+        raise GraderBroke(f"{name}: the check {check.check.name} fails on the right answer too: {again.message}")
+
+
+def _stand_in(loaded: dict[str, Loaded], name: str) -> str:
+    return standing_alone(loaded[name], loaded[name].exercise.library.__name__, loaded)
+
+
+class _Children(Channel):
+    """A channel to a child that is replaced when it is lost, so that one exercise cannot take another's points."""
+
+    def __init__(self, nursery: Nursery, cells: list[str]):
+        self.losses = 0
+        self.ended: dict[int, str] = {}
+        self._nursery, self._cells, self._extra = nursery, list(cells), ""
+        self._child: Any = None
+
+    def outcomes(self) -> list:
+        """What each cell printed or raised.
+
+        Raises:
+            ChannelLost: when no child can run the cells at all.
+        """
+        return self._opened().cells
+
+    def perform(self, operation: str, *details: Any) -> Reply:
+        if self.losses >= MAX_LOSSES:
+            raise ChannelLost("exit", "your code ended or outlasted its process too often to be asked again")
+        try:
+            return self._opened().perform(operation, *details)
+        except ChannelLost:
+            self.losses += 1
+            self.close()
+            raise
+
+    def lend(self, function: Any) -> Callback:
+        return self._opened().lend(function)
+
+    def replace(self, extra: str = "") -> None:
+        """Start anew with a fresh child, in which `extra` is run after the cells."""
+        self.close()
+        self._extra = extra
+
+    def close(self) -> None:
+        """End the child, if there is one."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+    def _opened(self) -> Any:
+        """The child at hand, or a new one. A cell that ends its child is left out when the cells run again."""
+        for _ in self._cells:
+            if self._child is not None:
+                break
+            try:
+                self._child = self._nursery.open(self._cells + ([self._extra] if self._extra else []))
+            except ChannelLost as error:
+                if error.cell in (None, 0) or error.cell >= len(self._cells):
+                    raise
+                self.ended[error.cell] = str(error)
+                self._cells[error.cell] = f"raise RuntimeError({str(error)!r})"
+        return self._child
+
+
+def _grade_id(cell: dict) -> str | None:
+    return cell["metadata"].get("nbgrader", {}).get("grade_id")

@@ -1,0 +1,130 @@
+"""Grade submissions one by one: what each process of a batch, local or on another machine, keeps warm."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from grader.candidate import ChannelLost
+from grader.intake import Reader, Submission
+from grader.judge import GraderBroke, assignment, judge
+from grader.run import ExerciseResult
+from grader.sandbox import Limits, Zygote
+from grader.verdict import Verdict, exercise_json, page
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a verdict, besides the submission: two runs with equal settings give equal verdicts."""
+
+    root: Path
+    week: str
+    seed: str
+    isolation: str = "full"
+    limits: Limits = Limits()
+
+
+class Worker:
+    """One warm zygote, one reader, and the exercises of one assignment."""
+
+    def __init__(self, settings: Settings):
+        torch.set_num_threads(1)
+        self.settings = settings
+        self._zygote = Zygote(limits=settings.limits, isolation=settings.isolation)
+        self._zygote.__enter__()
+        self.assignment = assignment(settings.root, settings.week)
+        self._reader = Reader(reader_template(self.assignment))
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.__exit__()
+        self._zygote.__exit__(None, None, None)
+
+    def grade(self, submission: Submission) -> Verdict:
+        """Return the verdict on one submission; whatever is wrong with it, or with the grader, becomes a verdict too."""
+        started = time.perf_counter()
+        report = {
+            "student": submission.student,
+            "notebook": submission.notebook,
+            "sha256": submission.sha256,
+            "status": "unreadable",
+            "score": None,
+            "max_score": self.assignment.max_score,
+            "seconds": 0.0,
+            "flags": [],
+            "error": submission.problem or None,
+            "exercises": [],
+        }
+        verdict = Verdict(report, {}, {}, None)
+        try:
+            if not submission.problem:
+                self._graded(submission, verdict)
+        except Exception as error:
+            # Whatever breaks here is the grader's fault: the instructor is told, the student gets no score.
+            report.update(status="grader_error", score=None, error=f"{type(error).__name__}: {error}", exercises=[])
+        report["seconds"] = round(time.perf_counter() - started, 4)
+        return verdict
+
+    def _graded(self, submission: Submission, verdict: Verdict) -> None:
+        report, reading = verdict.json, self._reader.read(submission.raw)
+        if "unreadable" in reading:
+            report["error"] = reading["unreadable"]
+            return
+        verdict.reading = reading
+        cells = [reading["dropped"].get(str(i), reading["cells"][i]["source"]) for i in reading["run"]]
+        try:
+            results, outcomes = judge(self.assignment, cells, self._zygote, self.settings.seed)
+        except GraderBroke:
+            raise
+        except ChannelLost as error:
+            results, outcomes = self._nothing_ran(), []
+            report["error"] = str(error)
+        verdict.outputs = {i: _text(outcome) for i, outcome in zip(reading["run"], outcomes, strict=False)}
+        for result in results:
+            result.flags = reading["twins"].get(result.name, [])
+            hints = self.assignment.book[result.name]["hints"]
+            verdict.pages[result.name] = page(result, hints[0] if hints else None)
+        verdict.timed_out = any(check.lost == "time" for result in results for check in result.checks)
+        report["exercises"] = [exercise_json(result) for result in results]
+        report["score"] = round(sum(result.score for result in results), 2)
+        report["flags"] = _flags(reading)
+        report["status"] = "graded"
+
+    def _nothing_ran(self) -> list[ExerciseResult]:
+        return [
+            ExerciseResult(name, "error", 0.0, one.exercise.points, [])
+            for name, one in self.assignment.loaded.items()
+        ]
+
+
+def reader_template(assignment: Any) -> dict:
+    """Return what the reader must know of an assignment; nothing in it is secret."""
+    cells = [
+        {
+            "grade_id": cell["metadata"]["nbgrader"]["grade_id"],
+            "cell_type": cell["cell_type"],
+            "source": "".join(cell["source"]),
+            "locked": cell["metadata"]["nbgrader"]["locked"],
+        }
+        for cell in assignment.template["cells"]
+    ]
+    return {"cells": cells, "twins": {name: one.exercise.twins for name, one in assignment.loaded.items()}}
+
+
+def _flags(reading: dict) -> list[dict[str, str]]:
+    flags = [{"kind": "mended", "detail": line} for line in reading["mended"]]
+    flags += [
+        {"kind": "library_twin", "detail": f"{name} calls {twin}"}
+        for name, twins in reading["twins"].items()
+        for twin in twins
+    ]
+    return flags + [{"kind": "suspicious", "detail": word} for word in reading["suspicious"]]
+
+
+def _text(outcome: Any) -> tuple[str, str]:
+    error = f"{outcome.error[0]}: {outcome.error[1]}" if outcome.error else ""
+    return outcome.stdout, error

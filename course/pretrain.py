@@ -1,0 +1,275 @@
+"""Pretrain the course's language model: `python -m course.pretrain --size 3m --folder runs/3m`.
+
+A run is a list of phases `(stage of the corpus, steps)`. Matrices inside the layers are trained by Muon, the embedding and
+the norms by AdamW; the rate rises, stays, and falls linearly in the last phase. A run that was stopped goes on from its last
+checkpoint and ends with the same weights as one that was not. Left out: several processes, and a GPU's kernels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AttentionInterface, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from course import corpus
+
+
+@dataclass(frozen=True)
+class Size:
+    """Layers, width, heads, heads of keys and values, and width of the MLP."""
+
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    hidden: int
+
+
+SIZES = {
+    "0.3m": Size(2, 96, 4, 2, 256),
+    "1m": Size(4, 128, 4, 2, 352),
+    "3m": Size(4, 256, 4, 2, 704),
+    "4m": Size(6, 256, 4, 2, 640),
+    "10m": Size(6, 384, 6, 2, 1024),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run's weights, besides the corpus and the machine's arithmetic."""
+
+    size: str = "1m"
+    phases: tuple[tuple[str, int], ...] = (("recall", 1500), ("mixed", 3000))
+    cooldown: int = 600  # the last steps, over which the rate falls to zero
+    tokens_per_step: int = 8192
+    warmup: int = 100
+    muon_rate: float = 0.02
+    adam_rate: float = 3e-3
+    weight_decay: float = 0.0
+    look_back: bool = True
+    seed: int = 0
+    steps_per_shard: int = 64
+    compile: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Steps of all phases."""
+        return sum(steps for _, steps in self.phases)
+
+    def rate(self, step: int) -> float:
+        """Share of the full learning rate at a step: warm-up, plateau, linear fall."""
+        left = (self.steps - step) / self.cooldown if self.cooldown else 1.0
+        return min(1.0, (step + 1) / self.warmup, left)
+
+
+def config(size: str) -> LlamaConfig:
+    """The Llama configuration of a size.
+
+    >>> config("1m").num_hidden_layers
+    4
+    """
+    s = SIZES[size]
+    return LlamaConfig(
+        vocab_size=corpus.VOCABULARY,
+        hidden_size=s.width,
+        num_hidden_layers=s.layers,
+        num_attention_heads=s.heads,
+        num_key_value_heads=s.kv_heads,
+        intermediate_size=s.hidden,
+        max_position_embeddings=512,
+        rms_norm_eps=1e-6,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=0,
+        pad_token_id=0,
+        use_cache=True,
+    )
+
+
+def attend_in_full(module, query: Tensor, key: Tensor, value: Tensor, mask, scaling: float, **_) -> tuple[Tensor, None]:
+    """Causal attention as two matrix products: on a CPU and short rows faster than the fused kernel's backward pass.
+
+    Tensors are (B, heads, T, d); queries that share keys are laid side by side in time.
+    """
+    batch, heads, length, depth = query.shape
+    groups = key.shape[1]
+    together = (query * scaling).reshape(batch, groups, -1, depth)
+    scores = (together @ key.transpose(-1, -2)).view(batch, groups, -1, length, length)
+    future = torch.full((length, length), -math.inf, dtype=scores.dtype).triu(1)
+    weights = (scores + future).softmax(-1).view(batch, groups, -1, length)
+    return (weights @ value).view(batch, heads, length, depth).transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register("in_full", attend_in_full)
+
+
+@torch.no_grad()
+def look_back(model: LlamaForCausalLM, strength: float = 20.0, shared: float = 0.5) -> None:
+    """Start heads of the first layer as looking 1, 2, 3, … tokens back; the last head starts at random.
+
+    Copying from the context needs a head that looks at the token before (Olsson et al. 2022), which a small model finds
+    late. All embeddings get a direction in common; query and key read it, the query turned by so many positions, so that
+    rotary positions make the product largest there. Everything stays trainable, and the format stays Llama's.
+    """
+    settings, attention = model.config, model.model.layers[0].self_attn
+    depth = settings.hidden_size // settings.num_attention_heads
+    group = settings.num_attention_heads // settings.num_key_value_heads
+    common = torch.full((settings.hidden_size,), settings.hidden_size**-0.5)
+
+    embedding = model.model.embed_tokens.weight
+    embedding -= torch.outer(embedding @ common, common)
+    embedding += shared * embedding.norm(dim=1).mean() * common
+    read = (shared**2 / (1 + shared**2) * settings.hidden_size) ** 0.5  # what the norm lets through of it
+
+    angles = model.model.rotary_emb.inv_freq.float()
+    size = (strength * depth**0.5 / len(angles)) ** 0.5 / read
+    for head in range(settings.num_attention_heads - 1):
+        turned = torch.cat([(-(head + 1) * angles).cos(), (-(head + 1) * angles).sin()])
+        straight = torch.cat([torch.ones_like(angles), torch.zeros_like(angles)])
+        rows = slice(head * depth, (head + 1) * depth)
+        key_rows = slice(head // group * depth, (head // group + 1) * depth)
+        for weight, at, direction in ((attention.q_proj.weight, rows, turned), (attention.k_proj.weight, key_rows, straight)):
+            weight[at] -= torch.outer(weight[at] @ common, common)
+            weight[at] += size * torch.outer(direction, common)
+
+
+def build(recipe: Recipe) -> LlamaForCausalLM:
+    """The model of a recipe before its first step."""
+    torch.manual_seed(recipe.seed)
+    settings = config(recipe.size)
+    settings._attn_implementation = "in_full"
+    model = LlamaForCausalLM(settings)
+    if recipe.look_back:
+        look_back(model)
+    return model
+
+
+def optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan 2024) for the layers' matrices, AdamW for the embedding and the norms."""
+    matrices = [p for p in model.model.layers.parameters() if p.dim() == 2]
+    chosen = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    return [
+        torch.optim.Muon(matrices, lr=recipe.muon_rate, momentum=0.95, weight_decay=recipe.weight_decay),
+        torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def loss_and_accuracy(model: LlamaForCausalLM, ids: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The weighted mean loss in nats, and three figures: loss of text, loss of answers, share of answer tokens right."""
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(ids, use_cache=False).logits[:, :-1].flatten(0, 1)
+    targets, weight = ids[:, 1:].flatten(), weights[:, 1:].flatten()
+    losses = F.cross_entropy(logits.float(), targets, reduction="none")
+    answer, text = (weight == 1).float(), ((weight > 0) & (weight < 1)).float()
+    right = (logits.argmax(-1) == targets).float()
+    figures = [(losses * text).sum() / text.sum(), (losses * answer).sum() / answer.sum(), (right * answer).sum() / answer.sum()]
+    return (losses * weight).sum() / weight.sum(), torch.stack(figures).detach()
+
+
+class Batches:
+    """The batches of a run: `at(step)` gives ids (int64) and weights (float32), both (rows, length)."""
+
+    def __init__(self, recipe: Recipe, tokenizer: PreTrainedTokenizerFast):
+        self.recipe, self.tokenizer = recipe, tokenizer
+        self._shard: tuple[tuple[str, int] | None, tuple] = (None, ())
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
+        """The batch of a step; a shard is written when its first batch is asked for."""
+        begin = 0
+        for stage, steps in self.recipe.phases:
+            if step < begin + steps:
+                break
+            begin += steps
+        rows = self.recipe.tokens_per_step // corpus.STAGES[stage].length
+        index, within = divmod(step - begin, self.recipe.steps_per_shard)
+        key = (stage, begin + index)  # a stage that comes twice does not see the same shard twice
+        if self._shard[0] != key:
+            n_rows = rows * self.recipe.steps_per_shard
+            self._shard = (key, corpus.shard(*key, self.tokenizer, n_rows))
+        ids, weights = (array[within * rows : (within + 1) * rows] for array in self._shard[1])
+        return torch.from_numpy(ids.astype("int64")), torch.from_numpy(weights.astype("float32"))
+
+
+def save(folder: Path, step: int, model, opts, log) -> None:
+    """Write the checkpoint beside the old one, then take its place: a run killed here loses nothing."""
+    state = {"step": step, "model": model.state_dict(), "optimizers": [o.state_dict() for o in opts], "log": log}
+    torch.save(state, folder / "checkpoint.new")
+    (folder / "checkpoint.new").replace(folder / "checkpoint.pt")
+
+
+def train(recipe: Recipe, folder: Path, tokenizer: PreTrainedTokenizerFast, stop_at: int | None = None,
+          save_every: float = 180.0, report_every: int = 50) -> LlamaForCausalLM:  # fmt: skip
+    """Train to the recipe's last step, or to `stop_at`, from the checkpoint in `folder` where there is one.
+
+    Writes `checkpoint.pt` every `save_every` seconds and at the end, and a line of figures to `log.jsonl` every
+    `report_every` steps.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    model, batches, log, first = build(recipe), Batches(recipe, tokenizer), [], 0
+    opts = optimizers(model, recipe)
+    if (folder / "checkpoint.pt").exists():
+        state = torch.load(folder / "checkpoint.pt", weights_only=True)
+        model.load_state_dict(state["model"])
+        for optimizer, saved in zip(opts, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        first, log = state["step"], state["log"]
+    peaks = (recipe.muon_rate, recipe.adam_rate)
+    forward = torch.compile(loss_and_accuracy) if recipe.compile else loss_and_accuracy
+    last, saved_at, started, sums = min(stop_at or recipe.steps, recipe.steps), time.time(), time.time(), torch.zeros(3)
+    seconds = log[-1]["seconds"] if log else 0.0
+    for step in range(first, last):
+        loss, figures = forward(model, *batches.at(step))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer, peak in zip(opts, peaks, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * recipe.rate(step)
+            optimizer.step()
+            optimizer.zero_grad()
+        sums += figures
+        if (step + 1) % report_every == 0:
+            text, answer, right = (round(x, 4) for x in (sums / report_every).tolist())
+            entry = {"step": step + 1, "tokens": (step + 1) * recipe.tokens_per_step, "text_loss": text,
+                     "answer_loss": answer, "answer_right": right, "seconds": round(seconds + time.time() - started, 1)}  # fmt: skip
+            log.append(entry)
+            sums = torch.zeros(3)
+            with (folder / "log.jsonl").open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+        if time.time() - saved_at > save_every and (step + 1) % report_every == 0:
+            save(folder, step + 1, model, opts, log)
+            saved_at = time.time()
+    save(folder, last, model, opts, log)
+    return model
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="1m")
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--phases", default="recall:1500,mixed:3000", help="stages and their steps")
+    parser.add_argument("--cooldown", type=int, default=600)
+    parser.add_argument("--muon-rate", type=float, default=0.02)
+    parser.add_argument("--no-look-back", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="needs a C++ compiler; about 1.6 times as fast")
+    arguments = parser.parse_args()
+    phases = tuple((stage, int(steps)) for stage, steps in (part.split(":") for part in arguments.phases.split(",")))
+    recipe = Recipe(arguments.size, phases, arguments.cooldown, muon_rate=arguments.muon_rate,
+                    look_back=not arguments.no_look_back, compile=arguments.compile)  # fmt: skip
+    home = arguments.folder / "tokenizer"
+    if not home.exists():
+        corpus.train_tokenizer().save_pretrained(home)
+    train(recipe, arguments.folder, PreTrainedTokenizerFast.from_pretrained(home))
+
+
+if __name__ == "__main__":
+    main()

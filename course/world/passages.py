@@ -1,0 +1,88 @@
+"""Short passages of facts about a few people, and many questions about each.
+
+Every passage is a world of its own: its facts are drawn anew, so nothing but reading it can answer the questions.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from course.world import words
+from course.world.document import Document
+from course.world.relations import RELATIONS, Relation, distinct
+
+UNKNOWN = "unknown"
+OPENINGS = ("Here is what we know.", "This is a note.", "Read this.", "Some facts:", "News of the day.", "Listen.")
+LABELS = (("Question:", "Answer:"), ("Q:", "A:"))
+
+
+@dataclass(frozen=True)
+class Fact:
+    """`value` is what `relation` says of `person`."""
+
+    person: str
+    relation: Relation
+    value: str
+
+
+def pick(rng: Random, wordings: tuple[str, ...], held_out: bool) -> str:
+    """One wording: the held-out one, or any of the others."""
+    return wordings[-1] if held_out else rng.choice(wordings[:-1])
+
+
+def draw_people(rng: Random, n: int, made_up: float = 0.15) -> list[str]:
+    """`n` different names, with probability `made_up` from no list."""
+    return distinct(rng, n, words.made_up) if rng.random() < made_up else rng.sample(words.PEOPLE, n)
+
+
+def draw_facts(rng: Random, n_people: int, n_relations: int, made_up: float = 0.15) -> list[Fact]:
+    """Facts in random order: each of `n_relations` relations holds for two people at least, values all different."""
+    people = draw_people(rng, n_people, made_up)
+    facts = []
+    for relation in rng.sample(RELATIONS, n_relations):
+        who = rng.sample(people, rng.randint(min(2, n_people), n_people))
+        facts += [Fact(p, relation, x) for p, x in zip(who, relation.values(rng, len(who)), strict=True)]
+    rng.shuffle(facts)
+    return facts
+
+
+def state(rng: Random, fact: Fact, held_out: bool = False) -> str:
+    """The fact as a sentence."""
+    return pick(rng, fact.relation.statements, held_out).format(p=fact.person, x=fact.value)
+
+
+def ask(rng: Random, facts: list[Fact], held_out: bool = False, reverse: float = 0.2, unknown: float = 0.05):
+    """A question, its short answer and its answer as a sentence."""
+    fact = rng.choice(facts)
+    if rng.random() < unknown:
+        said = {f.relation.name for f in facts if f.person == fact.person}
+        relation = rng.choice([r for r in RELATIONS if r.name not in said])
+        question = pick(rng, relation.questions, held_out).format(p=fact.person)
+        return question, UNKNOWN, "The text does not say."
+    sentence = fact.relation.sentence.format(p=fact.person, x=fact.value)
+    if rng.random() < reverse:
+        return pick(rng, fact.relation.reverse, held_out).format(x=fact.value), fact.person, sentence
+    return pick(rng, fact.relation.questions, held_out).format(p=fact.person), fact.value, sentence
+
+
+def cloze(rng: Random, facts: list[Fact]) -> tuple[str, str]:
+    """A fact told again, its value cut off where the sentence allows: the beginning, and the value."""
+    fact = rng.choice(facts)
+    before, _, _ = fact.relation.sentence.partition(" {x}")
+    return before.format(p=fact.person), fact.value
+
+
+def recall(rng: Random, n_people: int = 2, n_relations: int = 2, n_questions: int = 6) -> Document:
+    """A passage of plain facts, then many questions, some of them sentences to complete."""
+    facts = draw_facts(rng, n_people, n_relations)
+    document = Document("recall")
+    opening = rng.choice(OPENINGS) + " " if rng.random() < 0.7 else ""
+    document.add(opening + " ".join(state(rng, fact) for fact in facts))
+    question_label, answer_label = rng.choice(LABELS)
+    for _ in range(n_questions):
+        if rng.random() < 0.15:
+            begin, value = cloze(rng, facts)
+            document.add(f"\nAgain: {begin}").add(f" {value}", answer=True).add(".")
+            continue
+        question, short, _ = ask(rng, facts)
+        document.add(f"\n{question_label} {question}\n{answer_label}").add(f" {short}", answer=True)
+    return document.add("\n")

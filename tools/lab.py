@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="where to listen; otherwise the first free from 8888")
     parser.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     arguments = parser.parse_args()
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), interrupted)
     try:
         lab(arguments.port, browser=not arguments.no_browser)

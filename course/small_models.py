@@ -105,7 +105,7 @@ def train(
 
 
 @torch.no_grad()
-def loss_by_position(model: nn.Module, ids: Tensor, length: int, count: int = 64) -> Tensor:
+def loss_by_position(model: nn.Module, ids: Tensor, length: int, count: int = 128) -> Tensor:
     """Mean loss at each place of a context, over the same `count` random excerpts every time: (length,) in nats."""
     model.eval()
     with one_thread():

@@ -1,4 +1,4 @@
-"""The autograded notebook: the release's own cells, the student's answers in their places, and the verdicts as outputs."""
+"""The autograded notebook: the release's own cells, the student's answers in their places, verdicts as outputs."""
 
 import copy
 

@@ -107,7 +107,9 @@ def _summary(report: dict) -> None:
     said = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in counts.items())
     console.print(f"{report['assignment']}: {said}, in {report['seconds']:.1f} s.")
     if report["isolation"] != "full":
-        console.print("Graded with --isolation=none: student code ran unconfined, and every report says so.", style="red")
+        console.print(
+            "Graded with --isolation=none: student code ran unconfined, and every report says so.", style="red"
+        )
     for one in report["submissions"]:
         if one["status"] != "graded":
             console.print(f"  {one['student']}: {one['status'].replace('_', ' ')}: {one['error']}", markup=False)
@@ -119,7 +121,9 @@ def _feedback(options: argparse.Namespace) -> int:
 
     written = write_feedback(Classroom(Path.cwd()), options.assignment, options.student)
     if not written:
-        console.print(f"Nothing of {options.assignment} is graded yet: run `grader autograde {options.assignment}` first.")
+        console.print(
+            f"Nothing of {options.assignment} is graded yet: run `grader autograde {options.assignment}` first."
+        )
         return 1
     console.print(f"{len(written)} pages. `nbgrader release_feedback {options.assignment}` hands them out.")
     return 0

@@ -53,18 +53,24 @@ def _page(week: str, student: str, path: Path, graded: object) -> str:
     parts = []
     for grade in graded.grades:
         name = grade.cell.name.removesuffix("-check")
-        html = next((o.data["text/html"] for o in by_id[grade.cell.name].outputs if "text/html" in o.get("data", {})), "")
+        html = next(
+            (o.data["text/html"] for o in by_id[grade.cell.name].outputs if "text/html" in o.get("data", {})), ""
+        )
         answer = by_id[name].source if name in by_id else ""
         parts.append(Part(name, grade.score, grade.max_score, html, answer, comments.get(name, "")))
     parts.sort(key=lambda part: [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells].index(part.name))
     template = (resources.files("grader") / "data" / "feedback.html").read_text(encoding="utf-8")
     heading = next((cell.source for cell in cells[:1] if "could not be graded" in cell.source), "")
-    return Environment(autoescape=True).from_string(template).render(
-        week=week,
-        student=student,
-        notebook=path.stem,
-        score=graded.score,
-        max_score=graded.max_score,
-        problem=heading.replace("**", ""),
-        parts=parts,
+    return (
+        Environment(autoescape=True)
+        .from_string(template)
+        .render(
+            week=week,
+            student=student,
+            notebook=path.stem,
+            score=graded.score,
+            max_score=graded.max_score,
+            problem=heading.replace("**", ""),
+            parts=parts,
+        )
     )

@@ -1,4 +1,4 @@
-"""The one writer into nbgrader's gradebook and its autograded folder. Each submission is written whole or not at all."""
+"""The one writer into nbgrader's gradebook and its autograded folder. A submission is written whole or not at all."""
 
 import os
 import tempfile
@@ -41,7 +41,9 @@ class Ledger:
         outcome = NbGraderAPI(config=self._classroom.config).generate_assignment(self._week, force=True)
         if not outcome["success"]:
             command = f"nbgrader generate_assignment {self._week}"
-            raise ClassroomError(f"{self._week} is not in the gradebook and cannot be put there; see what `{command}` says")
+            raise ClassroomError(
+                f"{self._week} is not in the gradebook and cannot be put there; see what `{command}` says"
+            )
 
     def write(self, verdict: Verdict) -> None:
         """Write one submission's notebook, then its scores."""

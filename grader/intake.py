@@ -81,14 +81,17 @@ def _in_folder(place: Path, assignment: str, notebook: str) -> Iterator[Submissi
         if entry.is_dir(follow_symlinks=False):
             path = Path(entry.path, assignment, f"{notebook}.ipynb")
             if path.parent.is_dir() or path.parent.is_symlink():
-                yield _from_file(entry.name, notebook, place, path)
+                yield from_file(entry.name, notebook, place, path)
         elif entry.name.endswith(".ipynb"):
-            yield _from_file(entry.name.removesuffix(".ipynb"), notebook, place, Path(entry.path))
+            yield from_file(entry.name.removesuffix(".ipynb"), notebook, place, Path(entry.path))
 
 
-def _from_file(student: str, notebook: str, place: Path, path: Path) -> Submission:
+def from_file(student: str, notebook: str, place: Path, path: Path) -> Submission:
+    """Return the submission in the file `path` below `place`; no link is followed on the way to it."""
     if not _NAME.fullmatch(student):
-        return Submission(_safe(student), notebook, problem="the student's name has characters that no file name should")
+        return Submission(
+            _safe(student), notebook, problem="the student's name has characters that no file name should"
+        )
     try:
         raw = _read(place, path)
     except FileNotFoundError:

@@ -19,7 +19,7 @@ ENVIRONMENT = ("torch", "numpy", "transformers", "ipython")
 
 
 def key(settings: Settings, submission: Submission) -> str:
-    """Return the hash of all that decides a verdict: submission, exercises, grader, environment, seed, limits, isolation."""
+    """Return the hash of all that decides a verdict: submission, exercises, grader, environment and settings."""
     parts = [
         submission.student,
         submission.notebook,

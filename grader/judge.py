@@ -1,4 +1,4 @@
-"""Judge one submission: its cells run in a child, its answers are questioned over the wire, the verdict is made here."""
+"""Judge one submission: its cells run in a child, its answers are questioned from here, the verdict is made here."""
 
 import json
 from dataclasses import dataclass
@@ -71,7 +71,23 @@ class Assignment:
         """The released notebook's own imports, which every answer may count on."""
         source = next(c["source"] for c in self.template["cells"] if _grade_id(c) == "imports")
         lines = "".join(source).splitlines()
-        return PRELUDE + "\n".join(line for line in lines if line.startswith(("import ", "from ")) and "grader" not in line)
+        return PRELUDE + "\n".join(
+            line for line in lines if line.startswith(("import ", "from ")) and "grader" not in line
+        )
+
+    @cached_property
+    def for_the_reader(self) -> dict:
+        """What the process that parses notebooks must know; nothing in it is secret."""
+        cells = [
+            {
+                "grade_id": _grade_id(cell),
+                "cell_type": cell["cell_type"],
+                "source": "".join(cell["source"]),
+                "locked": cell["metadata"]["nbgrader"]["locked"],
+            }
+            for cell in self.template["cells"]
+        ]
+        return {"cells": cells, "twins": {name: one.exercise.twins for name, one in self.loaded.items()}}
 
 
 def assignment(root: Path, week: str) -> Assignment:
@@ -87,7 +103,9 @@ def assignment(root: Path, week: str) -> Assignment:
     return Assignment(week, released[0].stem, load(root / "solutions" / week), template)
 
 
-def judge(assignment: Assignment, cells: list[str], nursery: Nursery, seed: int | str) -> tuple[list[ExerciseResult], list]:
+def judge(
+    assignment: Assignment, cells: list[str], nursery: Nursery, seed: int | str
+) -> tuple[list[ExerciseResult], list]:
     """Return one result an exercise, and what the cells printed or raised.
 
     Raises:
@@ -139,7 +157,7 @@ def _demand_right(assignment: Assignment, name: str, check: CheckResult, seed: i
 
 
 def _stand_in(loaded: dict[str, Loaded], name: str) -> str:
-    return standing_alone(loaded[name], loaded[name].exercise.library.__name__, loaded)
+    return standing_alone(loaded[name], loaded[name].exercise.library.__name__)
 
 
 class _Children(Channel):

@@ -1,4 +1,4 @@
-"""Read submitted notebooks in a limited process of its own: started by path, by `grader.intake`, with no other part of the grader.
+"""Read submitted notebooks in a limited process, started by path with no other part of the grader (see grader.intake).
 
 It parses what a student sent and says which cells to run. It runs none of them and holds no secret. Messages in
 and out are an 8-byte length and that many bytes; the first is the assignment's template as JSON, each further one
@@ -6,6 +6,7 @@ a notebook, answered by a JSON object: a reading, or {"unreadable": reason}.
 """
 
 import ast
+import contextlib
 import hashlib
 import io
 import json
@@ -18,23 +19,44 @@ MAX_CELLS, MAX_SOURCE = 2_000, 1_000_000
 MEMORY = 2 << 30
 KIND = {"code", "markdown", "raw"}
 SUSPICIOUS = {
-    "__subclasses__", "__globals__", "__builtins__", "_getframe", "settrace", "setprofile", "get_objects", "get_referrers",
-    "ctypes", "socket", "subprocess", "urllib", "requests", "multiprocessing", "pickle", "fork", "kill", "environ",
-    "__torch_function__", "__torch_dispatch__", "meta_path", "input_transformers_cleanup", "atexit", "signal",
-    "__import__", "eval", "exec", "solutions", "gradebook",
+    "__subclasses__", "__globals__", "__builtins__", "_getframe", "settrace", "setprofile", "get_objects",
+    "get_referrers", "ctypes", "socket", "subprocess", "urllib", "requests", "multiprocessing", "pickle",
+    "fork", "kill", "environ", "__torch_function__", "__torch_dispatch__", "meta_path",
+    "input_transformers_cleanup", "atexit", "signal", "__import__", "eval", "exec", "solutions", "gradebook",
 }  # fmt: skip
+
+
+class Template:
+    """The released notebook: which cells are locked, and the stub of each exercise.
+
+    Args:
+        template: `cells` (grade_id, cell_type, source, locked) and, by exercise, its `twins`.
+    """
+
+    def __init__(self, template: dict):
+        self.twins: dict[str, list[str]] = template["twins"]
+        self.ids = {cell["grade_id"] for cell in template["cells"]}
+        locked = [cell for cell in template["cells"] if cell["locked"]]
+        self.locked = {cell["grade_id"] for cell in locked}
+        self.locked_sources = {_squeezed(cell["source"]) for cell in locked if cell["cell_type"] == "code"}
+        self.stubs = {
+            name: _shape(node)
+            for cell in template["cells"]
+            if cell["grade_id"] in self.twins
+            for name, node in _definitions(_tree(cell["source"])).items()
+        }
 
 
 class Unreadable(Exception):
     """The file is no notebook that can be graded; the message tells a student what to do."""
 
 
-def read(raw: bytes, template: dict) -> dict:
+def read(raw: bytes, template: Template) -> dict:
     """Return what a notebook holds, in the template's terms.
 
     Args:
         raw: the file.
-        template: `cells` of the released notebook (grade_id, cell_type, source, locked) and, by exercise, its `twins`.
+        template: the released notebook.
 
     Returns:
         cells: every cell as {kind, source, grade_id}; a grade_id that the release does not know is None.
@@ -46,33 +68,27 @@ def read(raw: bytes, template: dict) -> dict:
     Raises:
         Unreadable: in words for the student.
     """
-    cells = _cells(raw, {cell["grade_id"] for cell in template["cells"]})
-    locked = {cell["grade_id"] for cell in template["cells"] if cell["locked"]}
-    locked_sources = {_squeezed(c["source"]) for c in template["cells"] if c["locked"] and c["cell_type"] == "code"}
+    cells = _cells(raw, template.ids)
     run = [
         i
         for i, cell in enumerate(cells)
         if cell["kind"] == "code"
         and cell["source"].strip()
-        and cell["grade_id"] not in locked
-        and _squeezed(cell["source"]) not in locked_sources
+        and cell["grade_id"] not in template.locked
+        and _squeezed(cell["source"]) not in template.locked_sources
     ]
-    stubs = {
-        name: _shape(node)
-        for cell in template["cells"]
-        if cell["grade_id"] in template["twins"]
-        for name, node in _definitions(cell["source"]).items()
-    }
-    trees = {i: _definitions(cells[i]["source"]) for i in run}
+    stubs = template.stubs
+    whole = {i: _tree(cells[i]["source"]) for i in run}
+    trees = {i: _definitions(tree) for i, tree in whole.items()}
     dropped = _without_stubs(cells, trees, stubs)
-    answers = {name: _last(trees, name, stubs) for name in template["twins"]}
-    sources = {name: ast.unparse(trees[i][name]) for name, i in answers.items() if i is not None}
+    answers = {name: _last(trees, name, stubs) for name in template.twins}
+    sources = {name: ast.unparse(whole[i]) for name, i in answers.items() if i is not None}
     return {
         "cells": cells,
         "run": run,
         "dropped": dropped,
         "mended": _mended(cells, run, trees, stubs, template),
-        "twins": {name: _twins(source, template["twins"][name]) for name, source in sources.items()},
+        "twins": {name: _twins(source, template.twins[name]) for name, source in sources.items()},
         "suspicious": sorted({word for i in run for word in _words(cells[i]["source"]) & SUSPICIOUS}),
         "tokens": _token_hashes(sources, stubs),
     }
@@ -115,27 +131,35 @@ def _cell(i: int, cell: object, known: set[str]) -> dict:
     return {"kind": cell["cell_type"], "source": source, "grade_id": known_id}
 
 
-def _definitions(source: str) -> dict[str, ast.stmt]:
-    """The names that a cell binds at its top, each with its last statement; empty where it does not parse."""
+def _tree(source: str) -> ast.Module:
+    """A cell's statements, magics and `!` lines understood as IPython does; none where it does not parse."""
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.parse(source)
     try:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        tree = ast.parse(TransformerManager().transform_cell(source))
+        return ast.parse(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
+        return ast.Module([], [])
+
+
+def _definitions(tree: ast.Module) -> dict[str, ast.stmt]:
+    """The names that a cell binds at its top, each with its last statement."""
     found: dict[str, ast.stmt] = {}
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found[node.name] = node
         elif isinstance(node, ast.Assign):
-            found.update({name.id: node for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)})
+            found.update(
+                {name.id: node for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+            )
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             found.update({alias.asname or alias.name: node for alias in node.names})
     return found
 
 
 def _shape(node: ast.stmt) -> str:
-    """A definition's text without docstrings, comments and annotations of layout: equal for a stub however it is laid out."""
+    """A definition's text without docstrings, comments and layout: the same for a stub however it is written."""
     copy = ast.parse(ast.unparse(node))
     for part in ast.walk(copy):
         body = getattr(part, "body", None)
@@ -170,7 +194,7 @@ def _last(trees: dict, name: str, stubs: dict[str, str]) -> int | None:
 
 def _mended(cells: list[dict], run: list[int], trees: dict, stubs: dict, template: dict) -> list[str]:
     said = []
-    for name in template["twins"]:
+    for name in template.twins:
         by_id = [i for i, cell in enumerate(cells) if cell["grade_id"] == name]
         answers = [i for i in run if name in trees[i] and not _is_stub(name, trees[i][name], stubs)]
         if len(by_id) > 1:
@@ -181,7 +205,7 @@ def _mended(cells: list[dict], run: list[int], trees: dict, stubs: dict, templat
             said.append(f"{name}: found by its name in cell {answers[-1] + 1}")
         elif not answers and not any(name in trees[i] for i in run):
             said.append(f"{name}: its cell is gone")
-    missing = {c["grade_id"] for c in template["cells"] if c["locked"]} - {cell["grade_id"] for cell in cells}
+    missing = template.locked - {cell["grade_id"] for cell in cells}
     if missing:
         said.append(f"{len(missing)} cells of the assignment were missing or had lost their marks and were put back")
     return said
@@ -210,7 +234,9 @@ def _token_hashes(sources: dict[str, str], stubs: dict[str, str], size: int = 8)
         kinds = []
         for token in tokenize.generate_tokens(io.StringIO(sources[name]).readline):
             if token.type == tokenize.NAME:
-                kinds.append(token.string if len(token.string) > 6 or token.string in ("def", "for", "if", "return") else "x")
+                kinds.append(
+                    token.string if len(token.string) > 6 or token.string in ("def", "for", "if", "return") else "x"
+                )
             elif token.type in (tokenize.OP, tokenize.NUMBER):
                 kinds.append(token.string)
         for i in range(max(0, len(kinds) - size + 1)):
@@ -224,7 +250,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    template = json.loads(_receive(source))
+    template = Template(json.loads(_receive(source)))
     while (raw := _receive(source)) is not None:
         try:
             answer = read(raw, template)

@@ -10,25 +10,28 @@ from grader.assignment import Loaded
 _ABOUT_ANSWERS = ("check", "hidden", "mutant", "variant", "stand_in")
 
 
-def standing_alone(one: Loaded, name: str, pool: dict[str, Loaded]) -> str:
+def standing_alone(one: Loaded, name: str) -> str:
     """Return source that binds the exercise's name to the definition `name` of its file.
 
     Args:
         one: the exercise.
         name: the answer itself, or one of its variants or mutants.
-        pool: the exercises that it may use, by name; their answers come along.
     """
     tree = ast.parse(one.source)
-    used = [standing_alone(pool[use], use, pool) for use in one.exercise.uses]
     wanted = _needed(tree, name)
     parts = [
         ast.unparse(_bare(node))
         for node in tree.body
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and not _ours(node) or wanted & set(names_bound(node))
+        if (isinstance(node, (ast.Import, ast.ImportFrom)) and not _ours(node)) or wanted & set(names_bound(node))
     ]
     if name != one.exercise.name:
         parts.append(f"{one.exercise.name} = {name}")
-    return "\n\n".join([*used, *parts])
+    return "\n\n".join(parts)
+
+
+def with_uses(one: Loaded, name: str, pool: dict[str, Loaded]) -> list[str]:
+    """Return the same as cells, after the answers of the exercises that it uses, found in `pool`."""
+    return [cell for use in one.exercise.uses for cell in with_uses(pool[use], use, pool)] + [standing_alone(one, name)]
 
 
 def names_bound(node: ast.stmt) -> list[str]:

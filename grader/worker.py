@@ -1,7 +1,7 @@
 """Grade submissions one by one: what each process of a batch, local or on another machine, keeps warm."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class Settings:
     week: str
     seed: str
     isolation: str = "full"
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 class Worker:
@@ -35,7 +35,7 @@ class Worker:
         self._zygote = Zygote(limits=settings.limits, isolation=settings.isolation)
         self._zygote.__enter__()
         self.assignment = assignment(settings.root, settings.week)
-        self._reader = Reader(reader_template(self.assignment))
+        self._reader = Reader(self.assignment.for_the_reader)
 
     def __enter__(self) -> "Worker":
         return self
@@ -45,7 +45,7 @@ class Worker:
         self._zygote.__exit__(None, None, None)
 
     def grade(self, submission: Submission) -> Verdict:
-        """Return the verdict on one submission; whatever is wrong with it, or with the grader, becomes a verdict too."""
+        """Return the verdict on one submission; whatever is wrong with it, or with the grader, becomes one too."""
         started = time.perf_counter()
         report = {
             "student": submission.student,
@@ -96,23 +96,8 @@ class Worker:
 
     def _nothing_ran(self) -> list[ExerciseResult]:
         return [
-            ExerciseResult(name, "error", 0.0, one.exercise.points, [])
-            for name, one in self.assignment.loaded.items()
+            ExerciseResult(name, "error", 0.0, one.exercise.points, []) for name, one in self.assignment.loaded.items()
         ]
-
-
-def reader_template(assignment: Any) -> dict:
-    """Return what the reader must know of an assignment; nothing in it is secret."""
-    cells = [
-        {
-            "grade_id": cell["metadata"]["nbgrader"]["grade_id"],
-            "cell_type": cell["cell_type"],
-            "source": "".join(cell["source"]),
-            "locked": cell["metadata"]["nbgrader"]["locked"],
-        }
-        for cell in assignment.template["cells"]
-    ]
-    return {"cells": cells, "twins": {name: one.exercise.twins for name, one in assignment.loaded.items()}}
 
 
 def _flags(reading: dict) -> list[dict[str, str]]:

@@ -1,0 +1,191 @@
+"""Whatever a class or an LMS hands over is read, or refused in words; nothing stops the rest."""
+
+import io
+import json
+import os
+import zipfile
+
+import pytest
+
+from grader.intake import MAX_FILE, IntakeError, Reader, submissions
+from grader.judge import assignment
+
+ANSWER = "def softmax(x, dim=-1):\n    return x"
+
+
+@pytest.fixture(scope="module")
+def week(root):
+    return assignment(root, "week01")
+
+
+@pytest.fixture(scope="module")
+def reader(week):
+    with Reader(week.for_the_reader) as reader:
+        yield reader
+
+
+def notebook(week, answer=ANSWER, bare=False) -> dict:
+    """The released notebook with an answer to softmax; `bare`, as Colab or a copy leaves it, without metadata."""
+    result = json.loads(json.dumps(week.template))
+    for cell in result["cells"]:
+        if cell["metadata"]["nbgrader"]["grade_id"] == "softmax":
+            cell["source"] = answer
+        if bare:
+            cell["metadata"] = {}
+    return result
+
+
+def read(reader, content: dict) -> dict:
+    return reader.read(json.dumps(content).encode())
+
+
+def run_cells(reading: dict) -> list[str]:
+    return [reading["dropped"].get(str(i), reading["cells"][i]["source"]) for i in reading["run"]]
+
+
+def test_an_untouched_shape_needs_no_mending(reader, week):
+    reading = read(reader, notebook(week))
+    assert reading["mended"] == []
+    assert run_cells(reading)[0] == ANSWER
+    assert all("check(" not in cell for cell in run_cells(reading))
+
+
+def test_a_stripped_notebook_is_read_by_the_names_that_it_defines(reader, week):
+    reading = read(reader, notebook(week, bare=True))
+    assert run_cells(reading) == run_cells(read(reader, notebook(week)))
+    assert any("softmax: found by its name" in line for line in reading["mended"])
+
+
+def test_a_stub_never_overrides_an_answer(reader, week):
+    content = notebook(week, "# nothing yet")
+    content["cells"].insert(3, {"cell_type": "code", "source": ANSWER, "metadata": {}})
+    stub = next(c for c in week.template["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "softmax")
+    content["cells"].append({"cell_type": "code", "source": "x = 1\n" + "".join(stub["source"]), "metadata": {}})
+    last = run_cells(read(reader, content))[-1]
+    assert "x = 1" in last
+    assert "def softmax" not in last
+
+
+def test_copies_are_mentioned_and_the_last_counts(reader, week):
+    content = notebook(week)
+    ours = next(c for c in content["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "softmax")
+    content["cells"].append({**ours, "source": ANSWER.replace("return x", "return 2 * x")})
+    reading = read(reader, content)
+    assert "softmax: 2 cells carry its id; the last answer counts" in reading["mended"]
+    assert "softmax: answered in 2 cells; the last one counts" in reading["mended"]
+
+
+def test_magics_twins_and_suspicions_are_seen(reader, week):
+    answer = "%time 1\nimport socket\ndef softmax(x, dim=-1):\n    return x.softmax(dim)"
+    reading = read(reader, notebook(week, answer))
+    assert reading["twins"]["softmax"] == ["softmax"]
+    assert "socket" in reading["suspicious"]
+
+
+def test_renaming_leaves_the_token_sequences_alike(reader, week):
+    one = "def softmax(x, dim=-1):\n    e = (x - x.amax(dim, keepdim=True)).exp()\n    return e / e.sum(dim, keepdim=True)"
+    tokens = [
+        read(reader, notebook(week, text))["tokens"] for text in (one, one.replace("e ", "f ").replace("e.s", "f.s"))
+    ]
+    assert tokens[0] == tokens[1] != []
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"", "not valid JSON"),
+        (b'{"cells": [', "not valid JSON"),
+        (b"[]", "no notebook"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b'{"worksheets": [], "nbformat": 3}', "old notebook format"),
+        (b'{"cells": [], "nbformat": 9}', "format 9, not 4"),
+        (b'{"cells": [{"cell_type": "code", "source": 5}], "nbformat": 4}', "source of cell 1"),
+        (b'{"cells": [{"cell_type": "spell"}], "nbformat": 4}', "cell 1 is no code"),
+        (
+            b'{"cells": [' + b'{"cell_type": "raw"},' * 2000 + b'{"cell_type": "raw"}], "nbformat": 4}',
+            "more than 2,000",
+        ),
+    ],
+    ids=range(10),
+)
+def test_what_is_no_notebook_is_refused_in_words(reader, raw, says):
+    assert says in reader.read(raw)["unreadable"]
+
+
+def test_a_reader_that_is_killed_is_started_anew(reader, week):
+    read(reader, notebook(week))
+    os.kill(reader._process.pid, 9)
+    assert "more time or memory" in read(reader, notebook(week))["unreadable"]
+    assert "run" in read(reader, notebook(week))
+
+
+def hand_in(place, student, raw=b"{}", week="week01"):
+    path = place / student / week / "attention.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(raw)
+    return path
+
+
+def test_nbgraders_folder_is_read_and_links_are_not_followed(tmp_path):
+    secret = tmp_path / "secret.ipynb"
+    secret.write_bytes(b"secret")
+    place = tmp_path / "submitted"
+    hand_in(place, "ada", b"1")
+    hand_in(place, "bob").unlink()
+    (place / "bob/week01/attention.ipynb").symlink_to(secret)
+    (place / "eve").mkdir()
+    (place / "eve/week01").symlink_to(tmp_path)
+    os.mkfifo(hand_in(place, "fay").with_name("pipe"))
+    (place / "fay/week01/attention.ipynb").unlink()
+    (place / "fay/week01/pipe").rename(place / "fay/week01/attention.ipynb")
+    hand_in(place, "gil").unlink()
+    found = {one.student: one for one in submissions(place, "week01", "attention")}
+    assert found["ada"].raw == b"1"
+    assert found["fay"].problem.endswith("it is no regular file")
+    assert "no attention.ipynb was handed in" in found["gil"].problem
+    for name in ("bob", "eve"):
+        assert found[name].problem
+        assert not found[name].raw
+
+
+def test_a_huge_file_is_refused(tmp_path):
+    path = hand_in(tmp_path, "ada")
+    with path.open("wb") as file:
+        file.truncate(MAX_FILE + 1)
+    (one,) = submissions(tmp_path, "week01", "attention")
+    assert "larger than 20 MB" in one.problem
+
+
+def test_a_flat_folder_and_a_zip_of_an_lms(tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    (flat / "ada.ipynb").write_bytes(b"1")
+    assert [one.student for one in submissions(flat, "week01", "attention")] == ["ada"]
+    packed = tmp_path / "lms.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("Ada L_17_assignsubmission_file_/attention.ipynb", "1")
+        archive.writestr("bob/week01/attention.ipynb", "2")
+        archive.writestr("../../etc/cron.ipynb", "3")
+        archive.writestr("__MACOSX/._bob.ipynb", "x")
+        archive.writestr("bomb/attention.ipynb", b"0" * (MAX_FILE + 1), zipfile.ZIP_DEFLATED)
+    found = {one.student: one for one in submissions(packed, "week01", "attention")}
+    assert set(found) == {"Ada L_17", "bob", "etc", "bomb"}
+    assert found["bob"].raw == b"2"
+    assert "unpacks to more than 20 MB" in found["bomb"].problem
+
+
+def test_nobody_takes_anothers_place_by_a_name(tmp_path):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("x/bob/attention.ipynb", "1")
+        archive.writestr("y/bob/attention.ipynb", "2")
+    (tmp_path / "two.zip").write_bytes(packed.getvalue())
+    found = list(submissions(tmp_path / "two.zip", "week01", "attention"))
+    assert ["several files" in one.problem for one in found] == [True, True]
+
+
+def test_a_place_that_is_neither_gets_one_line(tmp_path):
+    (tmp_path / "x.txt").write_text("x")
+    with pytest.raises(IntakeError, match="neither a folder of submissions nor a zip"):
+        list(submissions(tmp_path / "x.txt", "week01", "attention"))

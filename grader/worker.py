@@ -92,6 +92,8 @@ class Worker:
         report["exercises"] = [exercise_json(result) for result in results]
         report["score"] = round(sum(result.score for result in results), 2)
         report["flags"] = _flags(reading)
+        if self.settings.isolation != "full":
+            report["flags"].append({"kind": "unconfined", "detail": "graded with --isolation=none"})
         report["status"] = "graded"
 
     def _nothing_ran(self) -> list[ExerciseResult]:

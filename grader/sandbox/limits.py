@@ -14,7 +14,7 @@ class Limits:
         total_seconds: wall time that the trusted side waits for one child, all cells and operations together.
         memory_mb: memory beyond what the zygote already has: address space of the child, and, where a cgroup can be
             made, its resident memory and files together.
-        threads: threads (and, with `forks`, processes) of the child.
+        processes: threads of the child (the kernel counts them as processes), with `forks` processes as well.
         forks: let the child start processes. They share its fate, but each has an address space of its own, so that
             only a cgroup bounds their memory together.
         disk_mb: everything that the child writes; it lies in memory and vanishes with the child.
@@ -29,7 +29,7 @@ class Limits:
     call_seconds: float = 10.0
     total_seconds: float = 120.0
     memory_mb: int = 2048
-    threads: int = 64
+    processes: int = 64
     forks: bool = False
     disk_mb: int = 64
     disk_files: int = 4096

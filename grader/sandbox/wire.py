@@ -41,7 +41,9 @@ _SMALL = 1 << 63
 _ODD_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _CONTAINERS = {"l": list, "t": tuple, "e": set, "z": frozenset}
 _TAGS = {kind: tag for tag, kind in _CONTAINERS.items()}
-_NUMPY = re.compile(r"[<>|=](?:b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16|32)|[SU][1-9]\d{0,8}|[mM]8\[\d{0,6}[a-zA-Zμ]{1,2}\])")
+_NUMPY = re.compile(
+    r"[<>|=](?:b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16|32)|[SU][1-9]\d{0,8}|[mM]8\[\d{0,6}[a-zA-Zμ]{1,2}\])"
+)
 _ALL_DTYPES = {str(d).removeprefix("torch."): d for d in vars(torch).values() if isinstance(d, torch.dtype)}
 _WHOLE_BYTES = re.compile(r"bool|u?int(8|16|32|64)|b?float(8_\w+|16|32|64)|complex(32|64|128)|float4_e2m1fn_x2")
 _TENSORS = {name: dtype for name, dtype in _ALL_DTYPES.items() if _WHOLE_BYTES.fullmatch(name)}

@@ -1,0 +1,315 @@
+"""The trusted side's end of the wire to one child: it asks, waits no longer than it must, and believes nothing."""
+
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from grader.candidate import Channel, ChannelLost
+from grader.sandbox import wire
+from grader.sandbox.limits import Limits
+from grader.servant import MAX_MESSAGE, Callback, Reply
+from grader.values import Handle, copied
+
+GRACE = 2.0
+MAX_QUESTION = 1 << 32
+MAX_NESTING = 20
+
+
+@dataclass(frozen=True)
+class CellOutcome:
+    """What came of one cell.
+
+    Attributes:
+        stdout, stderr: what it printed, up to a limit.
+        error: None, or the exception's name, its message and a short traceback. All of it is the student's text.
+    """
+
+    stdout: str
+    stderr: str
+    error: tuple[str, str, str] | None
+
+
+class ChildLost(ChannelLost):
+    """A child is gone: it died, outlasted its time, or broke the protocol, and was ended.
+
+    Attributes:
+        reason: "time", "memory", "exit", "protocol" or "output".
+        cell: the index of the cell that was running, or None when all had run.
+    """
+
+    def __init__(self, reason: str, message: str, cell: int | None = None):
+        super().__init__(reason, message)
+        self.cell = cell
+
+
+class SandboxError(Exception):
+    """The sandbox cannot be had on this machine; one line says what is missing and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended: its wait status, peak resident memory in KB, processor seconds, whether memory ran out."""
+
+    status: int = 0
+    peak_kb: int = 0
+    cpu_seconds: float = 0.0
+    out_of_memory: bool = False
+
+
+class Parent(Protocol):
+    """Whoever forked a child, and so learns how it ended."""
+
+    def reap(self, process: int) -> Ending: ...
+
+
+class Child(Channel):
+    """A confined process that has run a student's cells and answers questions about what they defined.
+
+    Not thread-safe: one thread talks to a child.
+
+    Attributes:
+        cells: what came of each cell.
+        events: kinds and details of suspicious things that the child was seen to try; it may hide some.
+        ending: how it ended, once it has.
+    """
+
+    def __init__(self, parent: Parent, post: socket.socket, process: int, handle: int, limits: Limits, grouped: bool):
+        self.cells: list[CellOutcome] = []
+        self.events: list[tuple[str, str]] = []
+        self.ending: Ending | None = None
+        self._parent, self._post, self._process, self._handle = parent, post, process, handle
+        self._limits, self._grouped = limits, grouped
+        self._left, self._nesting, self._calls = limits.total_seconds, 0, 0
+        self._lent: dict[int, Callable] = {}
+        self._lost: ChildLost | None = None
+        self._cell: int | None = 0
+        self._poll = select.poll()
+        self._post.setblocking(False)
+        self._poll.register(handle, select.POLLIN)
+
+    def run(self, cells: list[str], seed: int) -> None:
+        """Have the child run the cells; return when all have run.
+
+        Raises:
+            ChildLost: naming the cell that ended it.
+            SandboxError: when it could not be confined.
+        """
+        started = time.monotonic()
+        self._send("cells", list(cells), seed, deadline=started + self._limits.total_seconds)
+        for number in range(len(cells) + 1):
+            self._cell = number if number < len(cells) else None
+            now = time.monotonic()
+            seconds = self._limits.cell_seconds + GRACE
+            kind, values = self._receive(min(now + seconds, started + self._left), "a cell")
+            if kind == "refused":
+                self.close()
+                raise SandboxError(f"a child could not be confined: {_short(values)}")
+            if (kind == "ready") != (self._cell is None):
+                self._end("protocol", "it sent something else than the outcome of its cell")
+            if kind == "cell":
+                self.cells.append(self._outcome(values))
+        self._left -= time.monotonic() - started
+
+    def perform(self, operation: str, *details: Any) -> Reply:
+        """Have the child perform one operation and return its reply.
+
+        Raises:
+            ChildLost: when the child is gone, or is ended for what it did.
+        """
+        if self._nesting >= MAX_NESTING:
+            self._end("protocol", "calls and calls back were nested too deeply")
+        started = time.monotonic()
+        deadline = started + min(self._limits.call_seconds, self._left)
+        self._calls = 0 if self._nesting == 0 else self._calls
+        self._nesting += 1
+        try:
+            self._send("do", operation, *details, deadline=deadline)
+            while True:
+                kind, values = self._receive(deadline, "a call")
+                if kind == "reply":
+                    return self._reply(values)
+                if kind != "call":
+                    self._end("protocol", "it sent something else than a reply")
+                self._called_back(values, deadline)
+        except BaseException as error:
+            if self._nesting == 1 and not isinstance(error, (ChildLost, wire.WireError)):
+                self.close()  # this side gave up in the middle of a conversation: nobody can go on with it
+            raise
+        finally:
+            self._nesting -= 1
+            if self._nesting == 0:
+                self._left -= time.monotonic() - started
+
+    def lend(self, function: Callable) -> Callback:
+        """Give the child a function of this side to call."""
+        callback = Callback(len(self._lent))
+        self._lent[callback.number] = function
+        return callback
+
+    def close(self) -> None:
+        """End the child and everything that it started, and wait until all of it is gone."""
+        if self.ending is not None:
+            return
+        self._kill()
+        self.ending = self._parent.reap(self._process)
+        os.close(self._handle)
+        self._post.close()
+        if self._lost is None:
+            self._lost = ChildLost("exit", "the child was closed", self._cell)
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "ending", self) is None:
+            self.close()
+
+    def _kill(self) -> None:
+        """Kill the first process of the child's namespace; the kernel kills the rest before that one's end shows."""
+        try:
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            if self._grouped:
+                os.killpg(self._process, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        if not select.select([self._handle], [], [], 10.0)[0]:
+            raise SandboxError(f"process {self._process} does not end although it was killed; the machine needs a look")
+
+    def _end(self, reason: str | None, message: str) -> None:
+        """End the child and raise what became of it; with no reason given, find it in how it ended."""
+        self.close()
+        if reason is None:
+            reason, message = self._cause()
+        self._lost = ChildLost(reason, f"your code's process was lost: {message}", self._cell)
+        raise self._lost
+
+    def _cause(self) -> tuple[str, str]:
+        ending = self.ending
+        if ending.out_of_memory:
+            return "memory", f"it used more than {self._limits.memory_mb:,} MB of memory"
+        if os.WIFSIGNALED(ending.status):
+            number = os.WTERMSIG(ending.status)
+            if number == signal.SIGKILL and ending.cpu_seconds >= self._limits.total_seconds:
+                return "time", f"it used {ending.cpu_seconds:.0f} s of processor time"
+            return "exit", f"it was ended by {signal.Signals(number).name}"
+        return "exit", f"it ended by itself, with status {os.WEXITSTATUS(ending.status)}"
+
+    def _called_back(self, values: list, deadline: float) -> None:
+        if not (len(values) == 3 and [type(value) for value in values] == [int, tuple, dict]):
+            self._end("protocol", "it called back in an unknown way")
+        number, args, kwargs = values
+        self._calls += 1
+        if number not in self._lent or any(type(name) is not str for name in kwargs):
+            self._end("protocol", "it called a function that it was not given")
+        if self._calls > self._limits.callbacks:
+            self._end("protocol", f"it called back more than {self._limits.callbacks:,} times in one call")
+        try:
+            result = copied(self._lent[number](*args, **kwargs), _no_other)
+        except ChannelLost:
+            raise
+        except Exception as error:
+            names = [kind.__name__[:100] for kind in type(error).__mro__[:20]]
+            self._send("raised", names, str(error)[:MAX_MESSAGE], deadline=deadline)
+        else:
+            self._send("result", result, deadline=deadline)
+
+    def _reply(self, values: list) -> Reply:
+        if len(values) != 4:
+            self._end("protocol", "it sent a reply of another form")
+        raised, value, args, kwargs = values
+        plain = type(args) is tuple and type(kwargs) is dict and all(type(name) is str for name in kwargs)
+        if raised is None:
+            named = True
+        else:
+            named = type(raised) is list and 0 < len(raised) <= 20 and type(value) is str
+            named = named and len(value) <= MAX_MESSAGE and all(type(n) is str and len(n) <= 100 for n in raised)
+        if not plain or not named:
+            self._end("protocol", "it sent a reply of another form")
+        return Reply(raised, value, (args, kwargs))
+
+    def _outcome(self, values: list) -> CellOutcome:
+        limit = self._limits.output_kb << 10
+        if len(values) != 3 or not all(type(text) is str and len(text) <= limit for text in values[:2]):
+            self._end("protocol", "it sent the outcome of a cell in another form")
+        stdout, stderr, error = values
+        if error is not None and not (
+            type(error) is list and len(error) == 3 and all(type(text) is str and len(text) <= 5000 for text in error)
+        ):
+            self._end("protocol", "it sent the outcome of a cell in another form")
+        return CellOutcome(stdout, stderr, None if error is None else tuple(error))
+
+    # ---- frames, with deadlines ----
+
+    def _send(self, kind: str, *values: Any, deadline: float) -> None:
+        if self._lost:
+            raise self._lost
+        data = memoryview(wire.frame(kind, *values, max_body=MAX_QUESTION))
+        while data:
+            try:
+                data = data[self._post.send(data) :]
+            except BlockingIOError:
+                self._wait(select.POLLOUT, deadline, "reading what it is sent")
+            except OSError:
+                self._end(None, "")
+
+    def _receive(self, deadline: float, what: str) -> tuple[str, list]:
+        try:
+            header, body = wire.lengths(self._exactly(wire.HEAD.size, deadline, what), self._limits.reply_mb << 20)
+        except wire.WireError as error:
+            self._end("output", str(error))
+        try:
+            return wire.parsed(self._exactly(header, deadline, what), self._exactly(body, deadline, what))
+        except wire.WireError as error:
+            self._end("protocol", str(error))
+
+    def _exactly(self, size: int, deadline: float, what: str) -> bytes:
+        data = bytearray(size)
+        view = memoryview(data)
+        while size:
+            try:
+                count = self._post.recv_into(view[len(data) - size :])
+            except BlockingIOError:
+                self._wait(select.POLLIN, deadline, what)
+                continue
+            except OSError:
+                count = 0
+            if not count:
+                select.select([self._handle], [], [], 1.0)
+                self._end(None, "")
+            size -= count
+            if size and time.monotonic() > deadline:
+                self._end("time", f"{what} took too long")
+        return bytes(data)
+
+    def _wait(self, event: int, deadline: float, what: str) -> None:
+        """Wait until the wire is ready; a child that ended, or that takes too long, is lost."""
+        self._poll.register(self._post, event)
+        ready = dict(self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+        if self._post.fileno() in ready:
+            return
+        if self._handle in ready:
+            if event == select.POLLIN and select.select([self._post], [], [], 0)[0]:
+                return  # its last words
+            self._end(None, "")
+        self._end("time", f"{what} took more than its {self._seconds(what):g} s")
+
+    def _seconds(self, what: str) -> float:
+        return self._limits.cell_seconds if what == "a cell" else self._limits.call_seconds
+
+
+def _no_other(item: Any) -> Any:
+    if isinstance(item, (Handle, Callback)):
+        return item
+    raise TypeError(f"a check cannot pass a {type(item).__name__} to a candidate")
+
+
+def _short(values: list) -> str:
+    return str(values[0])[:200] if values else ""

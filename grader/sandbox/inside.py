@@ -1,0 +1,105 @@
+"""What runs in a child: the student's cells, then the servant that answers the trusted side's questions.
+
+Nothing that this side says is believed by the other.
+"""
+
+import builtins
+import os
+import random
+import socket
+from typing import Any
+
+import numpy as np
+import torch
+
+from grader.sandbox import wire
+from grader.sandbox.cells import Runner
+from grader.servant import Callback, Reply, Servant
+
+
+class Line:
+    """The child's end of the wire: blocking, one message after another."""
+
+    def __init__(self, descriptor: int, max_body: int):
+        self._socket = socket.socket(fileno=descriptor)
+        self._max_body = max_body
+
+    def send(self, kind: str, *values: Any) -> None:
+        """Send a message, or raise `WireError` with nothing sent."""
+        self._socket.sendall(wire.frame(kind, *values, max_body=self._max_body))
+
+    def receive(self) -> tuple[str, list]:
+        """Wait for the next message; the end of the wire is the end of this process."""
+        header, body = wire.lengths(self._exactly(wire.HEAD.size), 1 << 40)
+        return wire.parsed(self._exactly(header), self._exactly(body))
+
+    def _exactly(self, size: int) -> bytearray:
+        data = bytearray(size)
+        view = memoryview(data)
+        while size:
+            count = self._socket.recv_into(view[-size:])
+            if not count:
+                os._exit(0)
+            size -= count
+        return data
+
+
+def serve(line: Line, limits: dict[str, Any]) -> None:
+    """Run the cells that the first message brings, then perform operations until the wire ends."""
+    torch.set_num_threads(1)
+    _, (cells, seed) = line.receive()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    runner = Runner(limits["output_kb"] << 10)
+    for cell in cells:
+        line.send("cell", *runner.run(cell, limits["cell_seconds"]))
+    runner.be_quiet()
+    channel = _Answers(line, runner.shell.user_ns)
+    line.send("ready")
+    while True:
+        kind, values = line.receive()
+        channel.answer(kind, values)
+
+
+class _Answers:
+    """Performs operations on the student's namespace; functions of the trusted side are called over the wire."""
+
+    def __init__(self, line: Line, namespace: dict[str, Any]):
+        self._line = line
+        self._servant = Servant(namespace, self._call_back)
+
+    def answer(self, kind: str, values: list) -> None:
+        """Perform one operation and send its reply; a reply that cannot pass becomes an error."""
+        if kind != "do":
+            raise wire.WireError(f"no message of kind {kind}")
+        reply = self._servant.perform(*values)
+        try:
+            self._send(reply)
+        except (wire.WireError, RuntimeError, TypeError, ValueError) as error:
+            self._send(Reply(["TypeError", "Exception", "BaseException", "object"], str(error)))
+
+    def _send(self, reply: Reply) -> None:
+        self._line.send("reply", reply.raised, reply.value, *reply.arguments)
+
+    def _call_back(self, callback: Callback, args: tuple, kwargs: dict) -> Any:
+        self._line.send("call", callback.number, args, kwargs)
+        while True:
+            kind, values = self._line.receive()
+            if kind == "result":
+                return values[0]
+            if kind == "raised":
+                raise _exception(*values)
+            self.answer(kind, values)
+
+
+def _exception(names: list[str], message: str) -> BaseException:
+    """Return an exception that has the names of the one which the trusted side's function raised."""
+    known = getattr(builtins, names[0], None)
+    if isinstance(known, type) and issubclass(known, BaseException):
+        try:
+            return known(message)
+        except TypeError:
+            pass
+    base = next((getattr(builtins, name) for name in names[1:] if hasattr(builtins, name)), Exception)
+    return type(names[0], (base,), {})(message)

@@ -1,0 +1,101 @@
+"""Start a zygote: load the libraries, move into the sandbox, fork the process that will fork every child.
+
+Run by the trusted side as a process of its own, with a socket as its one inheritance. It reads its settings from
+there, and holds no secret: no path of a solution, no seed, no environment but the one it is given.
+"""
+
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    """Read the settings, start the zygote, wait for its end."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    settings = json.loads(control.recv(1 << 16))
+    try:
+        _import_only_what_children_need(settings)
+        _demand_one_thread()
+        _move_in(settings, control)
+        end = _forked(settings, control)
+    except Exception as error:
+        control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        sys.exit(1)
+    control.close()
+    os.waitpid(end, 0)
+
+
+def _import_only_what_children_need(settings: dict[str, Any]) -> None:
+    """Import the libraries and, without the package's own `__init__`, the modules that a child runs."""
+    sys.path[:] = settings["libraries"]
+    package = Path(settings["package"])
+    for name, path in (("grader", package), ("grader.sandbox", package / "sandbox")):
+        module = types.ModuleType(name)
+        module.__path__ = [str(path)]
+        sys.modules[name] = module
+    for name in settings["modules"]:
+        importlib.import_module(name)
+    from grader.sandbox import cells, nursery
+
+    sys.modules["torch"].set_num_threads(1)
+    cells.prepare()
+    nursery.warm_up()
+
+
+def _demand_one_thread() -> None:
+    count = len(os.listdir("/proc/self/task"))
+    if count > 1:
+        raise RuntimeError(f"the libraries started {count - 1} threads; a process with threads cannot be forked safely")
+
+
+def _move_in(settings: dict[str, Any], control: socket.socket) -> None:
+    """Enter namespaces and the small file system. Root builds the room first, others need to own a namespace to do so."""
+    if settings["isolation"] != "full":
+        return
+    from grader.sandbox import calls, confine, nursery, room
+
+    settings["filter"] = calls.program(settings["limits"]["forks"])
+    inner = confine.NEW_NS | confine.NEW_PID | confine.NEW_NET | confine.NEW_IPC | confine.NEW_UTS
+    if os.geteuid() == 0:
+        confine.unshare(confine.NEW_NS)
+        room.build(settings["libraries"], settings["package"], nursery.USER)
+        room.close()
+        confine.unshare(confine.NEW_USER | inner)
+        _ask_for_users(control)
+        confine.become(nursery.USER)
+    else:
+        confine.unshare(confine.NEW_USER | inner)
+        _ask_for_users(control)
+        room.build(settings["libraries"], settings["package"], nursery.USER)
+        room.close()
+    socket.sethostname("sandbox")
+
+
+def _ask_for_users(control: socket.socket) -> None:
+    """The trusted side, outside the new user namespace, says which user of the machine its one user is."""
+    control.send(json.dumps({"unshared": True}).encode())
+    if control.recv(64) != b"mapped":
+        raise RuntimeError("the trusted side could not map a user")
+
+
+def _forked(settings: dict[str, Any], control: socket.socket) -> int:
+    from grader.sandbox import nursery
+
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    child = os.fork()
+    if child == 0:
+        nursery.run(settings, control)
+        os._exit(0)
+    return child
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The zygote: a process with the libraries loaded that forks a confined child on request and runs nothing itself."""
+
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+from typing import Any
+
+import torch
+
+from grader.sandbox import confine, inside, room
+
+USER = 1000
+
+
+def warm_up() -> None:
+    """Use once what every answer uses, so that no child pays for it. No gradients: their engine does not survive a fork."""
+    x = torch.randn(4, 4)
+    (x @ x).softmax(-1).sum().item()
+    torch.nn.functional.scaled_dot_product_attention(x[None], x[None], x[None])
+    torch.nn.Linear(4, 4)(x)
+    repr(x)
+
+
+def run(settings: dict[str, Any], control: socket.socket) -> None:
+    """Fork a child for each request until the trusted side closes the socket."""
+    full = settings["isolation"] == "full"
+    own = None
+    try:
+        confine.die_with_parent()
+        if full:
+            own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if _has_proc() else None
+            settings["proc"] = _mount_proc()
+    except OSError as error:
+        control.send(json.dumps({"error": str(error)}).encode())
+        return
+    settings["space"] = _address_space()
+    control.send(json.dumps({"ready": os.getpid()}).encode())
+    while True:
+        request, inherited, _, _ = socket.recv_fds(control, 64, 1)
+        if not request:
+            return
+        if request == b"fork":
+            _answer_fork(control, inherited[0], settings, own)
+        else:
+            _answer_reap(control, int(request.split()[1]))
+
+
+def _answer_fork(control: socket.socket, wire: int, settings: dict[str, Any], own: int | None) -> None:
+    try:
+        if settings["isolation"] == "full":
+            confine.enter(own, confine.NEW_PID)  # back to this namespace, so that a new one can be made for each child
+            confine.unshare(confine.NEW_PID)
+        child = os.fork()
+    except OSError as error:
+        os.close(wire)
+        control.send(f"no {error}".encode())
+        return
+    if child == 0:
+        control.detach()
+        _be_a_child(wire, settings)
+    os.close(wire)
+    handle = os.pidfd_open(child)
+    socket.send_fds(control, [f"ok {child}".encode()], [handle])
+    os.close(handle)
+
+
+def _answer_reap(control: socket.socket, child: int) -> None:
+    try:
+        _, status, usage = os.wait4(child, 0)
+        control.send(f"{status} {usage.ru_maxrss} {usage.ru_utime + usage.ru_stime}".encode())
+    except OSError:
+        control.send(b"0 0 0")
+
+
+def _be_a_child(wire: int, settings: dict[str, Any]) -> None:
+    """Never returns: a child ends here, whatever happens in it."""
+    try:
+        os.dup2(wire, 3)
+        confine.close_from(4)
+        line = inside.Line(3, settings["limits"]["reply_mb"] << 20)
+        try:
+            _confine(settings)
+        except OSError as error:
+            line.send("refused", str(error))
+            os._exit(1)
+        gc.enable()
+        inside.serve(line, settings["limits"])
+    except BaseException:
+        os._exit(70)
+    os._exit(0)
+
+
+def _confine(settings: dict[str, Any]) -> None:
+    limits = settings["limits"]
+    os.setsid()
+    if settings["isolation"] == "full":
+        confine.unshare(confine.NEW_NS | confine.NEW_IPC)
+        options = f"mode=700,size={limits['disk_mb']}m,nr_inodes={limits['disk_files']},uid={USER},gid={USER}"
+        confine.mount("none", room.WORK, "tmpfs", confine.NO_SUID | confine.NO_DEV | confine.NO_EXEC, options)
+        if settings["proc"]:
+            _mount_own_proc()
+    os.chdir(room.WORK)
+    for name, value in _resources(limits, settings["space"]).items():
+        confine.limit(name, value)
+    confine.forbid_new_privileges()
+    if settings["isolation"] == "full":
+        confine.drop_capabilities()
+        if confine.landlock_version():
+            confine.landlock(["/"], [room.WORK, "/dev"])
+        confine.load_filter(settings["filter"])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _resources(limits: dict[str, Any], space: int) -> dict[str, int]:
+    return {
+        "AS": space + (limits["memory_mb"] << 20),
+        "CPU": int(limits["total_seconds"]) * 2 + 5,
+        "FSIZE": limits["disk_mb"] << 20,
+        "NOFILE": limits["open_files"],
+        "NPROC": limits["processes"],
+        "CORE": 0,
+        "MEMLOCK": 0,
+        "MSGQUEUE": 0,
+        "SIGPENDING": 256,
+    }
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _has_proc() -> bool:
+    return os.path.isdir("/proc/self")
+
+
+def _mount_proc() -> bool:
+    """Put this namespace's processes over the machine's, or nothing where even that is refused."""
+    try:
+        _mount_own_proc()
+    except OSError:
+        confine.mount("none", "/proc", "tmpfs", confine.NO_SUID | confine.NO_DEV | confine.READ_ONLY, "size=4k")
+        return False
+    return True
+
+
+def _mount_own_proc() -> None:
+    flags = confine.NO_SUID | confine.NO_DEV | confine.NO_EXEC | confine.READ_ONLY
+    try:
+        confine.mount("proc", "/proc", "proc", flags, "subset=pid")
+    except OSError:
+        confine.mount("proc", "/proc", "proc", flags)

@@ -1,0 +1,233 @@
+"""The trusted side of the zygote: start it, have it fork a child a submission, end it."""
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from grader.sandbox import room
+from grader.sandbox.cgroup import Cgroup
+from grader.sandbox.child import Child, Ending, SandboxError
+from grader.sandbox.limits import Limits
+
+MODULES = ("torch", "torch.nn.functional", "math", "numpy", "IPython")
+START_SECONDS, FORK_SECONDS = 180.0, 60.0
+INSIDE, FIRST_OUTSIDE = 1000, 0x60000000
+_PACKAGE = Path(__file__).resolve().parent.parent
+_ENVIRONMENT = {
+    "HOME": "/tmp",
+    "IPYTHONDIR": "/tmp/.ipython",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "2",
+    "MKL_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": "/tmp",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TERM": "dumb",
+}
+
+
+class Zygote:
+    """One warm interpreter that forks confined children.
+
+    Threads may share it: `open` takes turns. Where a cgroup bounds memory, it bounds all living children of one
+    zygote together, so a worker that keeps more than one child alive had better have a zygote of its own.
+
+    Args:
+        limits: what each child may use.
+        isolation: "full" for every layer, or "none" for a separate process with resource limits alone.
+        modules: what is imported before the first child is forked.
+    """
+
+    def __init__(
+        self,
+        limits: Limits = Limits(),
+        isolation: Literal["full", "none"] = "full",
+        modules: tuple[str, ...] = MODULES,
+    ):
+        if isolation not in ("full", "none"):
+            raise ValueError(f"isolation is 'full' or 'none', not {isolation!r}")
+        self.limits, self.isolation, self.modules = limits, isolation, modules
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen | None = None
+        self._control: socket.socket | None = None
+        self._cgroup: Cgroup | None = None
+
+    def __enter__(self) -> "Zygote":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the interpreter and wait until it is warm.
+
+        Raises:
+            SandboxError: when a layer is missing on this machine, naming it.
+        """
+        if not sys.platform.startswith("linux"):
+            raise SandboxError("the sandbox needs Linux: grade on Linux, in a virtual machine or on WSL 2")
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-B", str(_PACKAGE / "sandbox" / "launcher.py"), str(theirs.fileno())],
+                cwd="/",
+                env=_ENVIRONMENT,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        try:
+            self._control.send(json.dumps(self._settings()).encode())
+            while "ready" not in (said := json.loads(self._heard(START_SECONDS, _message))):
+                if "error" in said:
+                    raise SandboxError(_advice(said["error"]))
+                self._place()
+                self._control.send(b"mapped")
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the interpreter and every child of it."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._cgroup is not None:
+            self._cgroup.remove()
+            self._cgroup = None
+
+    def open(self, cells: list[str], seed: int = 0) -> Child:
+        """Fork a child and have it run `cells` in order; an error in one does not stop the next.
+
+        Args:
+            cells: sources of code cells, as IPython takes them.
+            seed: of the random numbers that the cells draw.
+
+        Raises:
+            ChildLost: when a cell ended the child; `cell` says which.
+            SandboxError: when no child can be had.
+        """
+        with self._lock:
+            child = self._forked()
+        try:
+            child.run(cells, seed)
+        except BaseException:
+            child.close()
+            raise
+        return child
+
+    def reap(self, process: int) -> Ending:
+        """Return how a child ended that has ended."""
+        with self._lock:
+            if self._control is None:
+                return Ending()
+            try:
+                self._control.send(b"reap %d" % process)
+                status, peak, seconds = self._heard(FORK_SECONDS, _message).split()
+            except (SandboxError, OSError, ValueError):
+                return Ending()
+            ran_out = self._cgroup is not None and self._cgroup.killed_since_asked()
+            return Ending(int(status), int(peak), float(seconds), ran_out)
+
+    def _forked(self) -> Child:
+        if self._process is None or self._process.poll() is not None:
+            self.stop()
+            self.start()
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
+            message, handles = self._heard(FORK_SECONDS, _message_and_handles)
+        except OSError as error:
+            ours.close()
+            raise SandboxError(f"the zygote cannot be reached: {error}") from error
+        said, _, rest = message.decode(errors="replace").partition(" ")
+        if said != "ok" or len(handles) != 1:
+            ours.close()
+            raise SandboxError(_advice(f"no child could be forked: {rest[:200]}"))
+        return Child(self, ours, int(rest), handles[0], self.limits, grouped=self.isolation == "none")
+
+    def _heard(self, seconds: float, read: Callable) -> Any:
+        if not select.select([self._control], [], [], seconds)[0]:
+            raise SandboxError(f"the zygote said nothing for {seconds:g} s")
+        heard = read(self._control)
+        if not heard:
+            raise SandboxError("the zygote ended; `grader doctor` says what this machine lacks")
+        return heard
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "isolation": self.isolation,
+            "libraries": room.libraries(),
+            "limits": asdict(self.limits),
+            "modules": list(self.modules),
+            "package": str(_PACKAGE),
+        }
+
+    def _place(self) -> None:
+        """Give the zygote its user, and its cgroup: all that it takes from now on counts as its children's."""
+        if self.isolation == "full":
+            _map_users(self._process.pid)
+        self._cgroup = Cgroup.make(self.limits)
+        if self._cgroup is not None:
+            self._cgroup.add(self._process.pid)
+
+
+def _map_users(process: int) -> None:
+    """Say who user 1000 of the new namespace is: as root a user that nobody is, else whoever runs this."""
+    own_user, own_group = os.geteuid(), os.getegid()
+    if own_user == 0:
+        stranger = FIRST_OUTSIDE + secrets.randbelow(1 << 28)
+        with contextlib.suppress(OSError):
+            _write(process, "uid_map", f"{INSIDE} {stranger} 1")
+            _write(process, "gid_map", f"{INSIDE} {stranger} 1")
+            return
+    try:
+        _write(process, "setgroups", "deny")
+        _write(process, "uid_map", f"{INSIDE} {own_user} 1")
+        _write(process, "gid_map", f"{INSIDE} {own_group} 1")
+    except OSError as error:
+        raise SandboxError(_advice(f"user namespace: {error}")) from error
+
+
+def _write(process: int, name: str, text: str) -> None:
+    descriptor = os.open(f"/proc/{process}/{name}", os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _message(control: socket.socket) -> bytes:
+    return control.recv(1 << 16)
+
+
+def _message_and_handles(control: socket.socket) -> tuple[bytes, list[int]] | None:
+    message, handles, _, _ = socket.recv_fds(control, 1 << 12, 2)
+    return (message, handles) if message else None
+
+
+def _advice(error: str) -> str:
+    return f"{error}; `grader doctor` says what this machine lacks, --isolation=none grades without"

@@ -43,11 +43,7 @@ class Report:
             f'<p style="border-left:4px solid #e6a117;padding:6px 10px;margin:6px 0;font-size:105%">{marked(line)}</p>'
             for line in self._advice()
         )
-        items = "".join(
-            f'<li style="margin:2px 0"><span style="color:{_COLOURS[check.outcome]};font-weight:bold" '
-            f'aria-label="{check.outcome.replace("_", " ")}">{MARKS[check.outcome]}</span> {marked(line[2:])}</li>'
-            for check, line in zip(self.result.checks, self._lines(), strict=True)
-        )
+        items = "".join(_item(check) for check in self.result.checks)
         return (
             f'<div role="group" aria-label="{escape(self.headline())}"><strong>{escape(self.headline())}</strong>'
             f'{advice}<ul style="list-style:none;padding-left:4px;margin:6px 0">{items}</ul>'
@@ -61,8 +57,7 @@ class Report:
 
     def _lines(self) -> list[str]:
         return [
-            f"{MARKS[check.outcome]} {check.check.sentence}"
-            + (f": {check.message}" if check.message and not check.check.hidden else "")
+            f"{MARKS[check.outcome]} {check.check.sentence}" + (f": {_told(check)}" if _told(check) else "")
             for check in self.result.checks
         ]
 
@@ -84,10 +79,29 @@ class Report:
         lines = self._evidence_text()
         if not lines:
             return ""
-        text = "".join(f'<pre style="margin:2px 0;white-space:pre-wrap">{escape(line)}</pre>' for line in lines)
+        text = "".join(
+            f'<pre style="margin:2px 0;white-space:pre-wrap;font-family:monospace">{escape(line)}</pre>'
+            for line in lines
+        )
         mismatch = self._telling().mismatch
         tensors = mismatch and isinstance(mismatch.expected, torch.Tensor)
         return text + (heatmaps(mismatch.expected, mismatch.actual, mismatch.index) if tensors else "")
+
+
+def _told(check: CheckResult) -> str:
+    """What a student is told of a check that did not pass: of a hidden one, nothing but its sentence."""
+    return "" if check.check.hidden else check.message
+
+
+def _item(check: CheckResult) -> str:
+    told = (
+        f'<div style="margin-left:1.3em;font-size:90%;opacity:.8">{marked(_told(check))}</div>' if _told(check) else ""
+    )
+    return (
+        f'<li style="margin:2px 0"><span style="color:{_COLOURS[check.outcome]};font-weight:bold" '
+        f'aria-label="{check.outcome.replace("_", " ")}">{MARKS[check.outcome]}</span> '
+        f"{marked(check.check.sentence)}{told}</li>"
+    )
 
 
 def show_call(call: tuple[str, tuple, dict]) -> str:

@@ -47,7 +47,8 @@ def draw(
     """
     if scheme not in SCHEMES:
         raise ValueError(f"No scheme is called {scheme!r}. There are: {', '.join(SCHEMES)}.")
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.9), width_ratios=[1.35, 1])
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.9), width_ratios=[1.35, 1], layout="none")
+    figure.subplots_adjust(left=0.07, right=0.98, bottom=0.14, top=0.91, wspace=0.24)  # faster than a layout engine
     left.set_xlabel("distance between the two tokens (positions)")
     if scheme == "ALiBi":
         alt = _alibi(left, right, longest, slope)

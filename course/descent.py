@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from course import digits, plots
 from course.explorer import Explorer
 
-START = (-1.5, 1.5)
+START = (-1.5, 0.3)
 
 
 class Problem(NamedTuple):
@@ -105,7 +105,7 @@ def draw(learning_rate: float = 0.1, momentum: float = 0.0, steps: int = 20) -> 
         ylabel="weight of the lower-left ink",
     )
     left.set_title(f"Learning rate {learning_rate:.2f}, momentum {momentum:.1f}")
-    left.legend(loc="lower left")
+    left.legend(loc="lower left", facecolor=plots.PAPER, frameon=True, edgecolor="none")
     right.semilogy(losses, "o-", color=plots.BLUE, markersize=3.5, linewidth=1.3)
     right.axhline(floor, color=plots.GREEN, linestyle="--", label=f"lowest possible, {floor:.2f}")
     right.set(xlabel="step", ylabel="loss (mean squared error)", ylim=(0.1, 100))

@@ -510,7 +510,7 @@ print(f"two numbers an image tell {right:.0%} of these 3s and 8s apart")
 # 1. Learning rate 0.10, 20 steps. The path first drops across the valley, then creeps along it. Does it
 #    reach the star?
 # 2. Somewhere between 0.50 and 0.70 the loss stops falling and grows. Where?
-# 3. Back to 0.10, momentum 0.7. Faster or slower?
+# 3. Back to 0.10, momentum 0.6. Faster or slower? And momentum 0.9?
 
 # %%
 descent.explorer()
@@ -521,7 +521,7 @@ descent.explorer()
 # %%
 gentle, steep = problem.curvatures()
 print(f"curvature along the valley {gentle:.2f}, across it {steep:.2f}; 2 / {steep:.2f} = {2 / steep:.3f}")
-for learning_rate, momentum in [(0.1, 0.0), (0.5, 0.0), (0.6, 0.0), (0.61, 0.0), (0.1, 0.7)]:
+for learning_rate, momentum in [(0.1, 0.0), (0.5, 0.0), (0.6, 0.0), (0.61, 0.0), (0.1, 0.6), (0.1, 0.9)]:
     path = descent.descend(problem, learning_rate, momentum, steps=20)
     print(f"learning rate {learning_rate:.2f}, momentum {momentum}: loss after 20 steps {problem.loss(path[-1]):.3f}")
 
@@ -531,19 +531,20 @@ for learning_rate, momentum in [(0.1, 0.0), (0.5, 0.0), (0.6, 0.0), (0.61, 0.0),
 # - On a bowl the limit is exact: *2 divided by the largest curvature*. Here that is 0.603. At 0.60 the path
 #   still shrinks, slowly; at 0.61 it grows. The steepest direction sets the limit, and the gentlest one sets
 #   the time.
-# - Momentum adds up steps that agree and cancels steps that alternate. At the same learning rate it arrives.
+# - Momentum adds up steps that agree and cancels steps that alternate. At the same learning rate, 0.6 arrives. At
+#   0.9 the path rolls past the bottom and has to come back.
 #
 # **The same in the library.** `torch.optim.SGD` should walk the same path, point by point.
 
 # %%
 features, targets = torch.tensor(problem.features), torch.tensor(problem.targets)
 weights = torch.tensor(descent.START, dtype=torch.float64, requires_grad=True)
-optimizer = torch.optim.SGD([weights], lr=0.1, momentum=0.7)
+optimizer = torch.optim.SGD([weights], lr=0.1, momentum=0.6)
 for _ in range(20):
     optimizer.zero_grad()
     ((features @ weights - targets) ** 2).mean().backward()
     optimizer.step()
-ours = descent.descend(problem, 0.1, 0.7, steps=20)[-1]
+ours = descent.descend(problem, 0.1, 0.6, steps=20)[-1]
 print("torch", weights.detach().numpy().round(4), " ours", ours.round(4))
 
 # %% [markdown]

@@ -179,8 +179,9 @@ def _secret_lines(one: Loaded) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             for line in one.source.splitlines()[node.lineno - 1 : node.end_lineno]:  # hints and messages are no secret
-                if len(line.strip()) >= SHORTEST_SECRET and line.strip() not in shown:
-                    yield line.strip()
+                code = line.strip()
+                if len(code) >= SHORTEST_SECRET and code not in shown and not code.startswith(("from ", "import ")):
+                    yield code
 
 
 def main() -> int:

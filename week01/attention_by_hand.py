@@ -38,8 +38,12 @@
 #
 # **Before you read on:** an average of all vectors meets two of the three. Which one does it miss?
 #
-# <details><summary>Answer</summary>The second: an average gives all neighbours the same weight. Attention is an
-# average whose weights depend on the content.</details>
+# <details><summary>Answer</summary>
+#
+# The second: an average gives all neighbours the same weight. Attention is an
+# average whose weights depend on the content.
+#
+# </details>
 
 # %% [markdown]
 # ## 2. The smallest example: three vectors, by hand
@@ -86,10 +90,14 @@ print("bank in `money bank`:", (torch.softmax(sentence @ bank, dim=0) @ sentence
 # **Try it:** make the sentence `river money bank`. What will come out? Then multiply all three vectors by 3.
 # Why do the weights change?
 #
-# <details><summary>Answer</summary>(1, 1): all three scores are 2, each weight is a third, and the average of
+# <details><summary>Answer</summary>
+#
+# (1, 1): all three scores are 2, each weight is a third, and the average of
 # the three vectors is (1, 1): undecided, as it should be. With vectors three times as long, scores grow nine
 # times; they stay equal to each other here, so these weights do not change. In sentences with unequal scores
-# the softmax becomes sharper: we come back to that in section 4.</details>
+# the softmax becomes sharper: we come back to that in section 4.
+#
+# </details>
 
 # %%
 sentence = torch.stack([river, money, bank])
@@ -168,8 +176,12 @@ for name, row, mixed in zip(names, weights.tolist(), output.tolist(), strict=Tru
 #
 # **Try it:** set the 4s in `W_q` to 0, then to 40. What do the weights of `it` become?
 #
-# <details><summary>Answer</summary>With 0 all scores are equal and every weight is a third: the plain average.
-# With 40 the weight on `cat` is 1 as far as anyone can see: a hard look-up, and its gradient is gone.</details>
+# <details><summary>Answer</summary>
+#
+# With 0 all scores are equal and every weight is a third: the plain average.
+# With 40 the weight on `cat` is 1 as far as anyone can see: a hard look-up, and its gradient is gone.
+#
+# </details>
 #
 # The picture of the whole computation, from left to right:
 
@@ -623,22 +635,34 @@ for length in [512, 8_192, 131_072]:
 # **1.** You forgot to divide by $\sqrt{d}$, and your heads have $d = 64$. By what factor are your scores too
 # large, and what would you see in the heat maps at the start of training?
 #
-# <details><summary>Answer</summary>By 8. Each row has one dark cell in a random place and is pale elsewhere:
-# the softmax is saturated, and its gradient is small.</details>
+# <details><summary>Answer</summary>
+#
+# By 8. Each row has one dark cell in a random place and is pale elsewhere:
+# the softmax is saturated, and its gradient is small.
+#
+# </details>
 #
 # **2.** A colleague masks the future by setting the weights to 0 after the softmax. Each row is then divided by
 # its sum. Is that correct?
 #
-# <details><summary>Answer</summary>In exact arithmetic yes: dividing by the sum of the allowed weights gives
+# <details><summary>Answer</summary>
+#
+# In exact arithmetic yes: dividing by the sum of the allowed weights gives
 # the softmax over the allowed scores. In floating point it fails where a forbidden score is far above the
 # allowed ones: all allowed weights round to 0, and 0/0 is NaN. Minus infinity before the softmax has no such
-# trouble.</details>
+# trouble.
+#
+# </details>
 #
 # **3.** A head gives 90% of its weight to `[SEP]`. Does that token matter a lot to the model?
 #
-# <details><summary>Answer</summary>The map cannot say. What arrives is weight times value, and the value of
+# <details><summary>Answer</summary>
+#
+# The map cannot say. What arrives is weight times value, and the value of
 # `[SEP]` may be short: then the head has mostly switched itself off for this sentence. You would have to look
-# at the values, or take the head away and see what changes.</details>
+# at the values, or take the head away and see what changes.
+#
+# </details>
 #
 # Question 2 with numbers:
 

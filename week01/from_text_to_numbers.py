@@ -441,9 +441,13 @@ print(written)
 #
 # **Try it:** replace the draw by `int(bigram[state].argmax())`. What happens after a few characters, and why?
 #
-# <details><summary>Answer</summary>It runs in a circle. The next character depends on the last one alone, so
+# <details><summary>Answer</summary>
+#
+# It runs in a circle. The next character depends on the last one alone, so
 # the first character that comes twice closes a loop that never ends. Large models fall into the same trap, more
-# slowly; week 2 has the cures.</details>
+# slowly; week 2 has the cures.
+#
+# </details>
 
 # %% [markdown]
 # ## 6. How good is it? Surprise, cross-entropy, perplexity
@@ -522,10 +526,14 @@ ngram_explorer.explore(context=2, smoothing=0.1)
 # **Try it:** find the pair of knobs with the lowest error on Macbeth. Does more smoothing move the best context
 # to the left or to the right?
 #
-# <details><summary>Answer</summary>0.1 with 4 characters, of the values on offer. From there, more smoothing
+# <details><summary>Answer</summary>
+#
+# 0.1 with 4 characters, of the values on offer. From there, more smoothing
 # moves the best context to the left (3 at 1, 2 at 10): long contexts have small counts, and what you add drowns
 # them. Far too little moves it left as well (3 at 0.001): each character that a long context never saw then
-# costs dearly.</details>
+# costs dearly.
+#
+# </details>
 #
 # Counting has reached its end here: each further character of context multiplies the table by 36 and finds most
 # of it empty. A network shares what it learns between contexts that are alike. That needs embeddings, and it
@@ -658,21 +666,33 @@ print(f"{bits_a_word:.1f} bits a word      -> perplexity {2**bits_a_word:,.0f} a
 # **1.** A colleague multiplies one-hot rows of a 50,000-token vocabulary by an embedding table of width 768.
 # What do you tell them, and what do they save for a text of 1,000 tokens?
 #
-# <details><summary>Answer</summary>The product only picks rows: look them up. Saved are 1,000 × 50,000 × 768,
+# <details><summary>Answer</summary>
+#
+# The product only picks rows: look them up. Saved are 1,000 × 50,000 × 768,
 # about 38 thousand million, multiplications, and a one-hot matrix of 50 million numbers. The result is equal,
-# number for number.</details>
+# number for number.
+#
+# </details>
 #
 # **2.** Your model has 1.2 bits a character on its training text and 3.0 on held-out text; a simpler one has
 # 2.3 and 2.4. Which do you keep, and what do you call the other's trouble?
 #
-# <details><summary>Answer</summary>The simpler one: only held-out text says how it will do on new text. The
-# other is overfitting: it remembers its training text.</details>
+# <details><summary>Answer</summary>
+#
+# The simpler one: only held-out text says how it will do on new text. The
+# other is overfitting: it remembers its training text.
+#
+# </details>
 #
 # **3.** Model A reports perplexity 12 with word pieces, model B perplexity 5 with characters, on the same text
 # of 4 characters a word piece. Which predicts better?
 #
-# <details><summary>Answer</summary>A. Its log₂ 12 ≈ 3.6 bits a piece are 0.9 bits a character; B needs log₂ 5 ≈
-# 2.3 bits a character.</details>
+# <details><summary>Answer</summary>
+#
+# A. Its log₂ 12 ≈ 3.6 bits a piece are 0.9 bits a character; B needs log₂ 5 ≈
+# 2.3 bits a character.
+#
+# </details>
 
 # %%
 print(f"question 1: {1000 * 50_000 * 768 / 1e9:.1f} thousand million products")
@@ -699,7 +719,7 @@ print(f"question 3: A {math.log2(12) / 4:.2f}, B {math.log2(5):.2f} bits a chara
 # - J. Devlin and others, *BERT*, 2018, <https://arxiv.org/abs/1810.04805>; W. Wang and others, *MiniLM*, 2020,
 #   <https://arxiv.org/abs/2002.10957>; N. Reimers, I. Gurevych, *Sentence-BERT*, 2019,
 #   <https://arxiv.org/abs/1908.10084>: the encoder used here.
-# - D. Jurafsky, J. H. Martin, *Speech and Language Processing*, 3rd edition draft,
+# - D. Jurafsky, J. H. Martin, *Speech and Language Processing*, 2nd edition 2009, 3rd edition as a draft,
 #   <https://web.stanford.edu/~jurafsky/slp3/>: the chapter on n-grams, for smoothing done well.
 #
 # **Next:** *attention by hand*, where the vector of `bank` learns what kind of bank it is.

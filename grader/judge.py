@@ -125,7 +125,7 @@ def judge(
 def _judged(assignment: Assignment, name: str, channel: "_Children", before: dict, seed: int | str) -> ExerciseResult:
     result = _questioned(assignment, name, channel, seed)
     exercise = assignment.loaded[name].exercise
-    failing = [use for use in exercise.uses if use in before and before[use].status != "passed"]
+    failing = list(dict.fromkeys(cause for use in exercise.uses if use in before for cause in _causes(before[use])))
     if result.status != "failed" or not failing:
         return result
     stand_ins = [_stand_in(assignment.loaded, use) for use in failing]
@@ -136,6 +136,13 @@ def _judged(assignment: Assignment, name: str, channel: "_Children", before: dic
         return result
     again.blocked_by = failing
     return again
+
+
+def _causes(used: ExerciseResult) -> list[str]:
+    """The exercises that have to be mended before one that uses this one can be right."""
+    if used.status == "passed":
+        return used.blocked_by
+    return [used.name, *used.blocked_by]
 
 
 def _questioned(assignment: Assignment, name: str, channel: "_Children", seed: int | str) -> ExerciseResult:

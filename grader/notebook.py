@@ -84,17 +84,18 @@ class Checker:
         book = self._book[name]
         known = self._checks.get(name, {})
         if missing := [check for check in book["visible"] if check not in known]:
-            raise CheckFailed(
-                f"run the cell “What `{name}` must do” above first; it defines the check `{missing[0]}`"
-            )
+            raise CheckFailed(f"run the cell “What `{name}` must do” above first; it defines the check `{missing[0]}`")
         with torch.random.fork_rng(devices=[]):
             result = run_checks(list(known.values()), Link(LocalChannel(namespace)), name, book["points"])
         result.diagnoses = diagnose(result.checks, book["mutants"])
         return result
 
     def _failing_uses(self, name: str, namespace: dict[str, Any]) -> list[str]:
+        """The exercises at the root of a failure: those that fail themselves and use no failing one."""
         uses = [used for used in self._book[name]["uses"] if used in namespace and used in self._checks]
-        return [used for used in uses if self._judged(used, namespace).status != "passed"]
+        failing = [used for used in uses if self._judged(used, namespace).status != "passed"]
+        roots = [root for used in failing for root in self._failing_uses(used, namespace) or [used]]
+        return list(dict.fromkeys(roots))
 
     def _name_of(self, candidate: Any, namespace: dict[str, Any]) -> str:
         bound = [name for name in self._book if namespace.get(name) is candidate]

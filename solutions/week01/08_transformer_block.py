@@ -38,8 +38,8 @@ from grader import Mismatch, close, exercise, leaves_alone, vjp
     uses=["causal_mask", "scaled_dot_product_attention", "apply_rope", "rms_norm"],
     twins=["LlamaDecoderLayer", "TransformerEncoderLayer", "TransformerDecoderLayer", "LlamaModel"],
     hints=[
-        "Make the names first: `self.input_layernorm = nn.RMSNorm(d_model, eps=1e-6)` has a parameter "
-        "`input_layernorm.weight`, and an `nn.ModuleDict` named `self_attn` with a linear layer at `q_proj` has "
+        "Make the names first. An `nn.RMSNorm` (mind its `eps`) kept as `self.input_layernorm` has a parameter named "
+        "`input_layernorm.weight`; an `nn.ModuleDict` kept as `self.self_attn` with a linear layer at `q_proj` has "
         "`self_attn.q_proj.weight`. Compare `block.state_dict().keys()` with the table.",
         "The first half of `forward`: norm x, project it three ways, and cut each result into heads: (batch, T, heads, d) by "
         "`unflatten(-1, …)`, then heads before tokens by `transpose(1, 2)`. RoPE turns queries and keys after that cut.",

@@ -654,13 +654,13 @@ for length in [512, 8_192, 131_072]:
 #
 # </details>
 #
-# **3.** A head gives 90% of its weight to `[SEP]`. Does that token matter a lot to the model?
+# **3.** A head gives 90% of its weight to `[CLS]`. Does that token matter a lot to the model?
 #
 # <details><summary>Answer</summary>
 #
-# The map cannot say. What arrives is weight times value, and the value of
-# `[SEP]` may be short: then the head has mostly switched itself off for this sentence. You would have to look
-# at the values, or take the head away and see what changes.
+# The map cannot say. What arrives is weight times value, and the value of `[CLS]` may be short: then the head
+# has mostly switched itself off for this sentence. You would have to look at the values, or take the head away
+# and see what changes.
 #
 # </details>
 #
@@ -685,6 +685,10 @@ lengths = v[:, head * d : (head + 1) * d].norm(dim=-1)
 received = minilm.attention(text)[layer, head].mean(dim=0)
 print(f"layer {layer}, head {head}: [CLS] receives {received[0]:.0%} of its attention here, [SEP] {received[-1]:.0%}")
 print(f"length of the values: [CLS] {lengths[0]:.2f}, [SEP] {lengths[-1]:.2f}, a word {lengths[1:-1].mean():.2f}")
+
+# %% [markdown]
+# The dark column of the map carries next to nothing: on this sentence the head is switched off, and says so by
+# looking at a vector of length nearly 0. Weight alone would have told you the opposite.
 
 # %% [markdown]
 # ## Where this comes from

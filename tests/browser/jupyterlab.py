@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / ".class" / "screenshots"
+WINDOW = {"width": 1360, "height": 860}  # what a laptop has
 NOTEBOOK = "window.jupyterapp.shell.currentWidget"
 FINISHED = f"""
 () => {{
@@ -72,10 +73,22 @@ class Notebook:
     def cell(self, index: int) -> Locator:
         """Return a cell, scrolled into view."""
         self.page.evaluate(f"index => {NOTEBOOK}.content.scrollToItem(index, 'center')", index)
-        cell = self.page.locator(f'.jp-Notebook:visible .jp-Cell[data-windowed-list-index="{index}"]')
+        cell = self._cell(index)
         cell.wait_for()
         cell.scroll_into_view_if_needed()
         return cell
+
+    def _cell(self, index: int) -> Locator:
+        return self.page.locator(f'.jp-Notebook:visible .jp-Cell[data-windowed-list-index="{index}"]')
+
+    def box(self, index: int) -> dict[str, float]:
+        """Return where a cell stands on the page: x, y, width, height in pixels."""
+        return self._cell(index).bounding_box()
+
+    def show(self, index: int) -> None:
+        """Scroll so that a cell stands at the top."""
+        self.page.evaluate(f"index => {NOTEBOOK}.content.scrollToItem(index, 'start')", index)
+        self.page.wait_for_timeout(500)
 
     def outputs(self, index: int) -> list[dict]:
         """Return a cell's outputs as the notebook's file will hold them."""

@@ -5,9 +5,10 @@ import os
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import ROOT, Notebook, choose, errors, expose, html, photograph
+from tests.browser.jupyterlab import ROOT, WINDOW, Notebook, choose, errors, expose, html, photograph
 
 DIAGNOSIS = ROOT / "docs" / "images" / "diagnosis.png"
+SHOWN = "`dim` is ignored"
 SIGNATURE = "def softmax(x, dim=-1):\n"
 # A wrong answer, and words of the sentence that names it.
 WRONG = {
@@ -70,9 +71,10 @@ def test_assignment(page, lab, clone):
         assert named.replace("`dim`", "<code>dim</code>") in html(outputs)
         assert len(errors(outputs)) == 1, "a wrong answer ends in one short error, so that Validate sees it"
         assert "Traceback" not in str(outputs)
+        notebook.show(answer)
         photograph(page, f"wrong-{number}")
-        if number == 1 and os.environ.get("DOCS"):
-            photograph_for_readme(notebook, answer, check)
+        if named == SHOWN and os.environ.get("DOCS"):
+            photograph_for_readme(notebook, answer)
 
     notebook.write(answer, SIGNATURE + RIGHT)
     outputs = notebook.run(check)
@@ -117,7 +119,15 @@ def submit(page) -> None:
     photograph(page, "submitted")
 
 
-def photograph_for_readme(notebook: Notebook, answer: int, check: int) -> None:
-    """Save the answer and its report as the README's picture."""
+def photograph_for_readme(notebook: Notebook, answer: int) -> None:
+    """Save an answer and its report as the README's picture."""
+    page = notebook.page
+    page.set_viewport_size({"width": 1000, "height": 1100})
+    page.keyboard.press("Control+B")  # away with the file list
+    notebook.show(answer)
+    first, below = notebook.box(answer), notebook.box(answer + 2)
     DIAGNOSIS.parent.mkdir(parents=True, exist_ok=True)
-    notebook.page.screenshot(path=DIAGNOSIS)
+    area = {"x": first["x"], "y": first["y"] - 1, "width": first["width"], "height": below["y"] - first["y"] - 3}
+    page.screenshot(path=DIAGNOSIS, clip=area)
+    page.keyboard.press("Control+B")
+    page.set_viewport_size(WINDOW)

@@ -105,7 +105,7 @@ def _learned(left: Axes, right: Axes, longest: int) -> str:
     left.set_title("Learned: near rows are alike, and the table ends")
     if longest > 511:
         left.axvspan(511, longest, color=plots.ORANGE, alpha=0.15, lw=0)
-    right.bar(range(11), curve[:11], color=plots.BLUE)
+    right.bar(range(11), curve[:11].tolist(), color=plots.BLUE)
     right.set(xlabel="distance (positions)", ylabel="mean cosine", title="The first ten steps")
     return (
         f"MiniLM's learned table: mean cosine of two rows is {curve[1]:.2f} at distance 1 and {curve[10]:.2f} at 10, "

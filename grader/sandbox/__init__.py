@@ -1,10 +1,10 @@
 """The untrusted side of grading: a warm zygote that forks one confined child a submission.
 
-    with Zygote() as zygote:
-        child = zygote.open(["def double(x): return 2 * x"])
-        link = Link(child)
-        link.look_up("double")(21)  # 42, computed in the child
-        child.close()
+with Zygote() as zygote:
+    child = zygote.open(["def double(x): return 2 * x"])
+    link = Link(child)
+    link.look_up("double")(21)  # 42, computed in the child
+    child.close()
 """
 
 from grader.sandbox.child import CellOutcome, Child, ChildLost

@@ -19,6 +19,11 @@ class Cgroup:
         self._folders = folders
         self._killed = self._count()
 
+    @property
+    def bounds_processes(self) -> bool:
+        """Whether the number of processes is bounded as well."""
+        return len(self._folders) > 1 or (self._folders[0] / "pids.max").exists()
+
     @classmethod
     def make(cls, limits: Limits) -> "Cgroup | None":
         """Return a new group, or None where none can be made."""

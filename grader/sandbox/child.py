@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import socket
 import time
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 from grader.candidate import Channel, ChannelLost
 from grader.sandbox import wire
+from grader.sandbox.events import MAX_EVENTS
 from grader.sandbox.limits import Limits
 from grader.servant import MAX_MESSAGE, Callback, Reply
 from grader.values import Handle, copied
@@ -78,12 +80,12 @@ class Child(Channel):
         ending: how it ended, once it has.
     """
 
-    def __init__(self, parent: Parent, post: socket.socket, process: int, handle: int, limits: Limits, grouped: bool):
+    def __init__(self, parent: Parent, post: socket.socket, process: int, handle: int, limits: Limits, place: str):
         self.cells: list[CellOutcome] = []
         self.events: list[tuple[str, str]] = []
         self.ending: Ending | None = None
         self._parent, self._post, self._process, self._handle = parent, post, process, handle
-        self._limits, self._grouped = limits, grouped
+        self._limits, self._place = limits, place
         self._left, self._nesting, self._calls = limits.total_seconds, 0, 0
         self._lent: dict[int, Callable] = {}
         self._lost: ChildLost | None = None
@@ -159,6 +161,8 @@ class Child(Channel):
         self.ending = self._parent.reap(self._process)
         os.close(self._handle)
         self._post.close()
+        if self._place:
+            shutil.rmtree(self._place, ignore_errors=True)
         if self._lost is None:
             self._lost = ChildLost("exit", "the child was closed", self._cell)
 
@@ -176,7 +180,7 @@ class Child(Channel):
         """Kill the first process of the child's namespace; the kernel kills the rest before that one's end shows."""
         try:
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-            if self._grouped:
+            if self._place:
                 os.killpg(self._process, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
@@ -222,9 +226,9 @@ class Child(Channel):
             self._send("result", result, deadline=deadline)
 
     def _reply(self, values: list) -> Reply:
-        if len(values) != 4:
+        if len(values) != 5:
             self._end("protocol", "it sent a reply of another form")
-        raised, value, args, kwargs = values
+        raised, value, args, kwargs, events = values
         plain = type(args) is tuple and type(kwargs) is dict and all(type(name) is str for name in kwargs)
         if raised is None:
             named = True
@@ -233,18 +237,29 @@ class Child(Channel):
             named = named and len(value) <= MAX_MESSAGE and all(type(n) is str and len(n) <= 100 for n in raised)
         if not plain or not named:
             self._end("protocol", "it sent a reply of another form")
+        self._note(events)
         return Reply(raised, value, (args, kwargs))
 
     def _outcome(self, values: list) -> CellOutcome:
         limit = self._limits.output_kb << 10
-        if len(values) != 3 or not all(type(text) is str and len(text) <= limit for text in values[:2]):
+        if len(values) != 4 or not all(type(text) is str and len(text) <= limit for text in values[:2]):
             self._end("protocol", "it sent the outcome of a cell in another form")
-        stdout, stderr, error = values
+        stdout, stderr, error, events = values
+        self._note(events)
         if error is not None and not (
             type(error) is list and len(error) == 3 and all(type(text) is str and len(text) <= 5000 for text in error)
         ):
             self._end("protocol", "it sent the outcome of a cell in another form")
         return CellOutcome(stdout, stderr, None if error is None else tuple(error))
+
+    def _note(self, events: Any) -> None:
+        if type(events) is not list or len(events) > MAX_EVENTS:
+            self._end("protocol", "it reported events in another form")
+        for event in events:
+            if type(event) is not tuple or len(event) != 2 or not all(type(t) is str and len(t) <= 200 for t in event):
+                self._end("protocol", "it reported events in another form")
+            if len(self.events) < MAX_EVENTS:
+                self.events.append(event)
 
     # ---- frames, with deadlines ----
 

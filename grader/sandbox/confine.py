@@ -108,7 +108,7 @@ def landlock_version() -> int:
 
 
 def landlock(readable: list[str], writable: list[str]) -> None:
-    """Leave this process only files beneath the given folders: no running of programs, no network, no outside signals."""
+    """Leave this process files beneath the given folders only: no programs, no network, no signals outwards."""
     version = landlock_version()
     if not version:
         raise OSError("Landlock is not switched on")

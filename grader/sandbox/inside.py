@@ -14,6 +14,7 @@ import torch
 
 from grader.sandbox import wire
 from grader.sandbox.cells import Runner
+from grader.sandbox.events import Events
 from grader.servant import Callback, Reply, Servant
 
 
@@ -44,29 +45,35 @@ class Line:
         return data
 
 
-def serve(line: Line, limits: dict[str, Any]) -> None:
+def serve(line: Line, limits: dict[str, Any], allowed: list[str]) -> None:
     """Run the cells that the first message brings, then perform operations until the wire ends."""
     torch.set_num_threads(1)
     _, (cells, seed) = line.receive()
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+    seed_all(seed)
     runner = Runner(limits["output_kb"] << 10)
+    events = Events(tuple(allowed))
     for cell in cells:
-        line.send("cell", *runner.run(cell, limits["cell_seconds"]))
+        line.send("cell", *runner.run(cell, limits["cell_seconds"]), events.taken())
     runner.be_quiet()
-    channel = _Answers(line, runner.shell.user_ns)
+    channel = _Answers(line, runner.shell.user_ns, events)
     line.send("ready")
     while True:
         kind, values = line.receive()
         channel.answer(kind, values)
 
 
+def seed_all(seed: int) -> None:
+    """Make the random numbers of Python, NumPy and torch start anew."""
+    random.seed(seed)
+    np.random.seed(seed % (1 << 32))  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
 class _Answers:
     """Performs operations on the student's namespace; functions of the trusted side are called over the wire."""
 
-    def __init__(self, line: Line, namespace: dict[str, Any]):
-        self._line = line
+    def __init__(self, line: Line, namespace: dict[str, Any], events: Events):
+        self._line, self._events = line, events
         self._servant = Servant(namespace, self._call_back)
 
     def answer(self, kind: str, values: list) -> None:
@@ -80,7 +87,7 @@ class _Answers:
             self._send(Reply(["TypeError", "Exception", "BaseException", "object"], str(error)))
 
     def _send(self, reply: Reply) -> None:
-        self._line.send("reply", reply.raised, reply.value, *reply.arguments)
+        self._line.send("reply", reply.raised, reply.value, *reply.arguments, self._events.taken())
 
     def _call_back(self, callback: Callback, args: tuple, kwargs: dict) -> Any:
         self._line.send("call", callback.number, args, kwargs)

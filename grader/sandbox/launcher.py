@@ -32,13 +32,8 @@ def main() -> None:
 
 
 def _import_only_what_children_need(settings: dict[str, Any]) -> None:
-    """Import the libraries and, without the package's own `__init__`, the modules that a child runs."""
+    """Import the libraries, and the modules that a child runs."""
     sys.path[:] = settings["libraries"]
-    package = Path(settings["package"])
-    for name, path in (("grader", package), ("grader.sandbox", package / "sandbox")):
-        module = types.ModuleType(name)
-        module.__path__ = [str(path)]
-        sys.modules[name] = module
     for name in settings["modules"]:
         importlib.import_module(name)
     from grader.sandbox import cells, nursery
@@ -48,6 +43,15 @@ def _import_only_what_children_need(settings: dict[str, Any]) -> None:
     nursery.warm_up()
 
 
+def _stand_for_the_packages() -> None:
+    """Let modules of this package be imported one by one, without what `import grader` brings."""
+    sandbox = Path(__file__).resolve().parent
+    for name, path in (("grader", sandbox.parent), ("grader.sandbox", sandbox)):
+        module = types.ModuleType(name)
+        module.__path__ = [str(path)]
+        sys.modules[name] = module
+
+
 def _demand_one_thread() -> None:
     count = len(os.listdir("/proc/self/task"))
     if count > 1:
@@ -55,33 +59,49 @@ def _demand_one_thread() -> None:
 
 
 def _move_in(settings: dict[str, Any], control: socket.socket) -> None:
-    """Enter namespaces and the small file system. Root builds the room first, others need to own a namespace to do so."""
-    if settings["isolation"] != "full":
-        return
+    """Enter namespaces and the small file system. Root builds that first; others must own a namespace to do so."""
     from grader.sandbox import calls, confine, nursery, room
 
-    settings["filter"] = calls.program(settings["limits"]["forks"])
+    full = settings["isolation"] == "full"
+    settings["readable"] = ["/"] if full else room.readable(settings["libraries"])
+    settings["watched"] = [*room.readable(settings["libraries"]), room.WORK, "/dev/", "/proc/self/", "<"]
+    settings["filter"] = calls.program(settings["limits"]["forks"]) if full else _filter_if_any(settings)
+    if not full:
+        _ask_to_be_placed(control)
+        return
     inner = confine.NEW_NS | confine.NEW_PID | confine.NEW_NET | confine.NEW_IPC | confine.NEW_UTS
     if os.geteuid() == 0:
         confine.unshare(confine.NEW_NS)
         room.build(settings["libraries"], settings["package"], nursery.USER)
         room.close()
         confine.unshare(confine.NEW_USER | inner)
-        _ask_for_users(control)
+        _ask_to_be_placed(control)
         confine.become(nursery.USER)
     else:
         confine.unshare(confine.NEW_USER | inner)
-        _ask_for_users(control)
+        _ask_to_be_placed(control)
         room.build(settings["libraries"], settings["package"], nursery.USER)
         room.close()
     socket.sethostname("sandbox")
+    for path in settings["libraries"]:
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise PermissionError(f"{path} must be readable for every user (`chmod -R o+rX`)")
 
 
-def _ask_for_users(control: socket.socket) -> None:
+def _filter_if_any(settings: dict[str, Any]) -> bytes:
+    from grader.sandbox import calls
+
+    try:
+        return calls.program(settings["limits"]["forks"])
+    except (ImportError, OSError, RuntimeError):
+        return b""
+
+
+def _ask_to_be_placed(control: socket.socket) -> None:
     """The trusted side, outside the new user namespace, says which user of the machine its one user is."""
     control.send(json.dumps({"unshared": True}).encode())
     if control.recv(64) != b"mapped":
-        raise RuntimeError("the trusted side could not map a user")
+        raise RuntimeError("the trusted side could not place this process")
 
 
 def _forked(settings: dict[str, Any], control: socket.socket) -> int:
@@ -97,5 +117,16 @@ def _forked(settings: dict[str, Any], control: socket.socket) -> int:
     return child
 
 
+def try_layer(name: str) -> None:
+    """Try one layer and print what was seen; the exit status says whether it holds."""
+    from grader.sandbox import trials
+
+    try:
+        print(trials.run(name))
+    except Exception as error:
+        sys.exit(f"{error}")
+
+
 if __name__ == "__main__":
-    main()
+    _stand_for_the_packages()
+    try_layer(sys.argv[2]) if sys.argv[1] == "try" else main()

@@ -31,6 +31,16 @@ def libraries() -> list[str]:
     ]
 
 
+def readable(libraries: list[str]) -> list[str]:
+    """Return all that a child may read on a machine whose file system it shares."""
+    devices = [f"/dev/{name}" for name in DEVICES]
+    return list(dict.fromkeys([*SYSTEM, _base(), *libraries, *map(os.path.realpath, libraries), *FILES, *devices]))
+
+
+def _base() -> str:
+    return str(Path(sys.base_prefix).resolve() / "lib")
+
+
 def build(libraries: list[str], package: str, user: int) -> None:
     """Build the file system in this process's own mount namespace and make it the root.
 
@@ -65,8 +75,7 @@ def close() -> None:
 
 def _opened(libraries: list[str]) -> dict[str, int]:
     """Open what is to be bound, before the new root can hide it: no path twice, none beneath another."""
-    base = Path(sys.base_prefix).resolve() / "lib"
-    wanted = [*SYSTEM, str(base), *libraries, *(os.path.realpath(path) for path in libraries), *FILES]
+    wanted = [*SYSTEM, _base(), *libraries, *(os.path.realpath(path) for path in libraries), *FILES]
     sources: dict[str, int] = {}
     for path in sorted(dict.fromkeys(wanted)):
         if os.path.exists(path) and not any(path.startswith(above + "/") for above in sources):

@@ -9,7 +9,8 @@ array [kind, value, …]. None, booleans, finite floats, integers of 64 bits and
 other value is an array that begins with its tag:
 
     ["f", "nan"]  ["i", hex]  ["c", re, im]  ["s", n]  ["b", n]  ["T", dtype, shape, n]  ["N", dtype, shape, n]
-    ["l", …]  ["t", …]  ["e", …]  ["z", …]  ["d", key, value, …]  ["y", dtype]  ["h", number, type, callable]  ["k", number]
+    ["l", …]  ["t", …]  ["e", …]  ["z", …]  ["d", key, value, …]  ["y", dtype]
+    ["h", number, type, callable]  ["k", number]
 
 where n bytes of the body, taken in order, hold what follows (list, tuple, set, frozenset, dict are l, t, e, z, d).
 """
@@ -164,8 +165,8 @@ class _Writer:
         name = _NAMES.get(value.dtype, "")
         if name not in _TENSORS or value.layout != torch.strided or value.device.type != "cpu":
             raise WireError(f"a tensor of {value.dtype}, {value.layout}, on {value.device} cannot pass")
+        self._demand_room(value.numel() * value.element_size())
         plain = value.detach().resolve_conj().resolve_neg().contiguous()
-        self._demand_room(plain.numel() * plain.element_size())
         raw = plain.reshape(-1).view(torch.uint8).numpy().tobytes()
         return ["T", name, list(plain.shape), self._added_array(raw)]
 

@@ -8,6 +8,7 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
@@ -45,20 +46,20 @@ class Zygote:
     zygote together, so a worker that keeps more than one child alive had better have a zygote of its own.
 
     Args:
-        limits: what each child may use.
+        limits: what each child may use, `Limits()` where not said.
         isolation: "full" for every layer, or "none" for a separate process with resource limits alone.
         modules: what is imported before the first child is forked.
     """
 
     def __init__(
         self,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         isolation: Literal["full", "none"] = "full",
         modules: tuple[str, ...] = MODULES,
     ):
         if isolation not in ("full", "none"):
             raise ValueError(f"isolation is 'full' or 'none', not {isolation!r}")
-        self.limits, self.isolation, self.modules = limits, isolation, modules
+        self.limits, self.isolation, self.modules = limits or Limits(), isolation, modules
         self._lock = threading.Lock()
         self._process: subprocess.Popen | None = None
         self._control: socket.socket | None = None
@@ -156,9 +157,10 @@ class Zygote:
             self.stop()
             self.start()
         ours, theirs = socket.socketpair()
+        place = "" if self.isolation == "full" else tempfile.mkdtemp(prefix="grader-")
         try:
             with theirs:
-                socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
+                socket.send_fds(self._control, [f"fork {place}".encode()], [theirs.fileno()])
             message, handles = self._heard(FORK_SECONDS, _message_and_handles)
         except OSError as error:
             ours.close()
@@ -167,7 +169,7 @@ class Zygote:
         if said != "ok" or len(handles) != 1:
             ours.close()
             raise SandboxError(_advice(f"no child could be forked: {rest[:200]}"))
-        return Child(self, ours, int(rest), handles[0], self.limits, grouped=self.isolation == "none")
+        return Child(self, ours, int(rest), handles[0], self.limits, place)
 
     def _heard(self, seconds: float, read: Callable) -> Any:
         if not select.select([self._control], [], [], seconds)[0]:

@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from offline import offline, refusal
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS_A_CELL = 120
+SECONDS_A_CELL = 300
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -14,7 +14,7 @@ import torch
 from grader.run import CheckResult
 from grader.values import Handle
 
-KEPT = 24
+KEPT = 16
 _RTOL, _ATOL = 2e-3, 2e-4
 
 
@@ -43,7 +43,7 @@ def diagnose(results: list[CheckResult], mutants: list[dict[str, Any]]) -> list[
         mutant
         for mutant in mutants
         if mutant["failing"]
-        and all(name in failed and _alike(failed[name], print_) for name, print_ in mutant["failing"].items())
+        and all(name in failed and alike(failed[name], print_) for name, print_ in mutant["failing"].items())
     ]
     messages, explained = [], set()
     for mutant in sorted(explaining, key=lambda m: -len(m["failing"])):
@@ -78,14 +78,15 @@ def _number(x: float) -> Any:
         return x
     if not math.isfinite(x):
         return str(float(x))
-    return x if isinstance(x, int) and abs(x) < 2**53 else float(f"{x:.5g}")
+    return x if isinstance(x, int) and abs(x) < 2**53 else float(f"{x:.4g}")
 
 
-def _alike(left: Any, right: Any) -> bool:
+def alike(left: Any, right: Any) -> bool:
+    """Return whether two fingerprints, or two JSON values that hold some, are equal but for rounding."""
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         return math.isclose(left, right, rel_tol=_RTOL, abs_tol=_ATOL)
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_alike, left, right))
+        return len(left) == len(right) and all(map(alike, left, right))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_alike(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(alike(left[key], right[key]) for key in left)
     return left == right

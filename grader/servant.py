@@ -97,7 +97,7 @@ class Servant:
             self._objects.pop(number, None)
 
     def _seed(self, _, seed: int) -> None:
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
 
     def _vjp(self, arguments: list, target: Handle, args: tuple, upstream: torch.Tensor, parameters: bool) -> Any:
         arguments[:] = self._incoming(args), {}

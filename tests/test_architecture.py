@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,11 @@ def imports(source: str) -> Iterator[tuple[str, str | None]]:
             yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield from ((node.module, alias.name) for alias in node.names)
+
+
+def canonical(library: str) -> str:
+    """Return a library's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", library).lower()
 
 
 def house_imports(source: str) -> set[str]:
@@ -157,9 +163,22 @@ def test_lock_pins_every_version_torch_first():
         assert re.fullmatch(r"[\w.-]+==[\w.!]+( ; .+)?", line), line
 
 
-def test_environment_is_what_the_lock_says():
-    from importlib.metadata import version
+def test_every_library_that_is_imported_is_declared():
+    """pyproject.toml names what the code imports itself, and does not lean on what another library brings."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    declared = {canonical(re.match(r"[\w-]+", line)[0]) for group in groups for line in group}
+    brings = packages_distributions()
+    siblings = {path.stem for folder in ("tools", "tests") for path in (ROOT / folder).rglob("*.py")}
+    ours = HOUSE | siblings | set(sys.stdlib_module_names)
+    for path in sorted(file for folder in HOUSE for file in (ROOT / folder).rglob("*.py")):
+        for module, _ in imports(path.read_text()):
+            top = module.partition(".")[0]
+            wanted = {canonical(library) for library in brings.get(top, [top])}
+            assert top in ours or wanted & declared, f"{name(path)} imports {top}: declare {wanted}, then `make lock`"
 
+
+def test_environment_is_what_the_lock_says():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     for line in (line for line in lines if "==" in line and ";" not in line and line[0] != "#"):
         package, pinned = line.split("==")

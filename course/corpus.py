@@ -96,17 +96,21 @@ STAGES = {
         128,
         0.1,
         (
-            (5, partial(_recall, people=(2, 4), relations=(1, 1), questions=6)),
-            (2, partial(_recall, people=(2, 3), relations=(2, 2), questions=6)),
-            (1, _short_story),
-            (0.5, instructions.instruction),
-            (0.5, arithmetic.sums),
+            (2, passages.echo),
+            (3, lambda rng: passages.retold(rng, rng.randint(2, 5), rng.randint(1, 2))),
+            (4, partial(_recall, people=(2, 4), relations=(1, 1), questions=6)),
+            (1, partial(_recall, people=(2, 3), relations=(2, 2), questions=6)),
+            (0.5, _short_story),
+            (0.3, instructions.instruction),
+            (0.3, arithmetic.sums),
         ),
     ),
     "mixed": Stage(
         256,
         0.3,
         (
+            (0.5, passages.echo),
+            (0.5, passages.retold),
             (5, partial(_recall, people=(2, 5), relations=(1, 4), questions=6)),
             (3, stories.story_with_questions),
             (1, _short_story),
@@ -174,14 +178,14 @@ def tokenize(written: list[Document], tokenizer: PreTrainedTokenizerFast, text_w
             piece = next(encoded).ids
             ids += piece
             weights += [1.0 if is_answer else text_weight] * len(piece)
-        yield ids + [tokenizer.eos_token_id], weights + [text_weight]
+        yield [*ids, tokenizer.eos_token_id], [*weights, text_weight]
 
 
 def place(tokenized, length: int, pad: int, open_rows: int = 16) -> tuple[np.ndarray, np.ndarray]:
     """Place whole documents in rows, so that no question is cut off from its passage.
 
-    Each goes into the fullest of `open_rows` rows that has room; what stays empty is `pad`, of weight 0. A document longer
-    than a row is cut. Gives ids (uint16) and weights (float16), both (rows, length).
+    Each goes into the fullest of `open_rows` rows that has room; what stays empty is `pad`, of weight 0. A document
+    longer than a row is cut. Gives ids (uint16) and weights (float16), both (rows, length).
     """
     rows: list[tuple[list[int], list[float]]] = []
     opened: list[tuple[list[int], list[float]]] = []

@@ -1,8 +1,8 @@
 """Pretrain the course's language model: `python -m course.pretrain --size 3m --folder runs/3m`.
 
-A run is a list of phases `(stage of the corpus, steps)`. Matrices inside the layers are trained by Muon, the embedding and
-the norms by AdamW; the rate rises, stays, and falls linearly in the last phase. A run that was stopped goes on from its last
-checkpoint and ends with the same weights as one that was not. Left out: several processes, and a GPU's kernels.
+A run is a list of phases `(stage of the corpus, steps)`. Matrices inside the layers are trained by Muon, the embedding
+and the norms by AdamW; the rate rises, stays, and falls linearly in the last steps. A run that was stopped goes on from
+its last checkpoint and ends with the same weights as one that was not. Left out: several processes, and a GPU's kernels.
 """
 
 from __future__ import annotations
@@ -136,7 +136,10 @@ def look_back(model: LlamaForCausalLM, strength: float = 20.0, shared: float = 0
         straight = torch.cat([torch.ones_like(angles), torch.zeros_like(angles)])
         rows = slice(head * depth, (head + 1) * depth)
         key_rows = slice(head // group * depth, (head // group + 1) * depth)
-        for weight, at, direction in ((attention.q_proj.weight, rows, turned), (attention.k_proj.weight, key_rows, straight)):
+        for weight, at, direction in (
+            (attention.q_proj.weight, rows, turned),
+            (attention.k_proj.weight, key_rows, straight),
+        ):
             weight[at] -= torch.outer(weight[at] @ common, common)
             weight[at] += size * torch.outer(direction, common)
 
@@ -171,7 +174,11 @@ def loss_and_accuracy(model: LlamaForCausalLM, ids: Tensor, weights: Tensor) -> 
     losses = F.cross_entropy(logits.float(), targets, reduction="none")
     answer, text = (weight == 1).float(), ((weight > 0) & (weight < 1)).float()
     right = (logits.argmax(-1) == targets).float()
-    figures = [(losses * text).sum() / text.sum(), (losses * answer).sum() / answer.sum(), (right * answer).sum() / answer.sum()]
+    figures = [
+        (losses * text).sum() / text.sum(),
+        (losses * answer).sum() / answer.sum(),
+        (right * answer).sum() / answer.sum(),
+    ]
     return (losses * weight).sum() / weight.sum(), torch.stack(figures).detach()
 
 

@@ -45,9 +45,9 @@ def ask_about_story(rng: Random, turns: int = 4) -> Document:
 
 
 def ask_for_story(rng: Random) -> Document:
-    """A title, and the story that the assistant tells; its words are weighted as an answer's first letter is: not at all.
+    """A title, and the story that the assistant tells.
 
-    A story cannot be foreseen from its title, so only what ends the message counts as an answer.
+    A story cannot be foreseen from its title, so only the token that ends the message counts as an answer.
     """
     story = stories.draw_story(rng)
     request = passages.pick(rng, ASK_FOR_STORY, held_out=False).format(title=story.title)

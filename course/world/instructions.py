@@ -21,7 +21,9 @@ def _some(rng: Random, least: int = 3, most: int = 5) -> list[str]:
 
 def _repeat(rng: Random) -> tuple[str, str]:
     line = " ".join(_some(rng))
-    return pick(rng, ("Repeat: {}", "Say this again: {}", "Copy these words: {}", "Write once more: {}"), False).format(line), line
+    return pick(rng, ("Repeat: {}", "Say this again: {}", "Copy these words: {}", "Write once more: {}"), False).format(
+        line
+    ), line
 
 
 def _count(rng: Random) -> tuple[str, str]:
@@ -72,7 +74,9 @@ def _sum(rng: Random) -> tuple[str, str]:
 
 def _greet(rng: Random) -> tuple[str, str]:
     (name,) = draw_people(rng, 1, made_up=0.4)
-    return rng.choice((f"Hello, I am {name}.", f"Hi! My name is {name}.", f"Good morning, {name} here.")), f"Hello {name}, how can I help you?"
+    return rng.choice(
+        (f"Hello, I am {name}.", f"Hi! My name is {name}.", f"Good morning, {name} here.")
+    ), f"Hello {name}, how can I help you?"
 
 
 INSTRUCTIONS = (_repeat, _count, _first, _reverse, _sort, _larger, _odd_one, _kind, _sum, _greet)

@@ -65,10 +65,34 @@ def ask(rng: Random, facts: list[Fact], held_out: bool = False, reverse: float =
 
 
 def cloze(rng: Random, facts: list[Fact]) -> tuple[str, str]:
-    """A fact told again, its value cut off where the sentence allows: the beginning, and the value."""
+    """A fact told again: the beginning of the sentence, and the value."""
     fact = rng.choice(facts)
     before, _, _ = fact.relation.sentence.partition(" {x}")
     return before.format(p=fact.person), fact.value
+
+
+def echo(rng: Random) -> Document:
+    """A line of words, said again: often of few words, so that the word before is not enough to go on."""
+    pool = rng.sample(words.PEOPLE + words.PLACES + words.THINGS + words.FOODS, rng.randint(3, 16))
+    line = " ".join(rng.choices(pool, k=rng.randint(5, 16)))
+    document = Document("echo").add(f"Say: {line}\nAgain:")
+    return document.add(f" {line}", answer=True).add("\n")
+
+
+def retold(rng: Random, n_people: int = 3, times: int = 2) -> Document:
+    """Facts of one relation, all in the same words, told again in another order."""
+    relation = rng.choice(RELATIONS)
+    wording = rng.choice([w for w in relation.statements[:-1] if w.index("{p}") < w.index("{x}")])
+    before, _, after = wording.partition(" {x}")
+    people = draw_people(rng, n_people)
+    pairs = list(zip(people, relation.values(rng, n_people), strict=True))
+    document = Document("retold")
+    for telling in range(times + 1):
+        rng.shuffle(pairs)
+        for number, (person, value) in enumerate(pairs):
+            space = "\n" if telling and number == 0 else " " if number else ""
+            document.add(space + before.format(p=person)).add(f" {value}", answer=telling > 0).add(after)
+    return document.add("\n")
 
 
 def recall(rng: Random, n_people: int = 2, n_relations: int = 2, n_questions: int = 6) -> Document:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one wording, one line
 """What can be said of a person, in how many ways, and how it can be asked.
 
 Each relation has several statements and several questions; the last of each is *held out*: no training document uses

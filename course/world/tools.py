@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one wording, one line
 """Tool calls in JSON, in the convention of Hermes and Qwen: `<tool_call>` around an object with name and arguments.
 
 The system message lists the tools on offer; the user wants something; the assistant calls the right tool, reads its

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - a list of words reads best as words
 """The words of the little world: names, places, things, and names that nobody has used before.
 
 A word of a list is meant to become one token of the course's tokenizer. `made_up` gives names that are several tokens

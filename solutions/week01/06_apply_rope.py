@@ -181,7 +181,7 @@ def half_precision_anywhere(apply_rope, rng):
     """bfloat16, float16 and float64 keep their dtype"""
     for dtype, tolerance in ((torch.bfloat16, 6e-2), (torch.float16, 8e-3), (torch.float64, 1e-4)):
         x, positions = _drawn(rng, 1)
-        x = x.clamp(-3, 3).to(dtype)
+        x, positions = x.clamp(-3, 3).to(dtype), 2 * positions + 301
         close(apply_rope(x, positions), _by_llama(x.float(), positions).to(dtype), atol=tolerance)
 
 

@@ -121,18 +121,20 @@ def equals_llama_anywhere(rms_norm, rng):
     """transformers' LlamaRMSNorm with the same weight gives the same"""
     from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-    x, weight = _drawn(rng)
-    layer = LlamaRMSNorm(len(weight))
-    layer.load_state_dict({"weight": weight})
-    close(rms_norm(x, weight), layer(x))
+    for size in (1.0, 1e-3):
+        x, weight = _drawn(rng)
+        layer = LlamaRMSNorm(len(weight))
+        layer.load_state_dict({"weight": weight})
+        close(rms_norm(size * x, weight), layer(size * x))
 
 
 @rms_norm.hidden
 def half_precision_anywhere(rms_norm, rng):
-    """float16 and bfloat16 tables keep their dtype, whatever the weight's"""
+    """float16 and bfloat16 tables of small and large vectors keep their dtype, whatever the weight's"""
     for dtype, tolerance in ((torch.float16, 4e-3), (torch.bfloat16, 3e-2)):
-        x, weight = _drawn(rng)
-        x, weight = x.to(dtype), weight.to(dtype)
+        weight = torch.randn(int(torch.randint(2, 9, (), generator=rng)), generator=rng).to(dtype)
+        x = torch.randn(4, len(weight), generator=rng) * torch.tensor([[0.01], [1.0], [300.0], [3000.0]])
+        x = x.to(dtype)
         expected = F.rms_norm(x.float(), weight.shape, weight.float(), 1e-6).to(dtype)
         for kind in (dtype, torch.float32):
             close(rms_norm(x, weight.to(kind)), expected, atol=tolerance, rtol=tolerance)

@@ -73,9 +73,8 @@ def close(figure: Figure) -> None:
 def show(figure: Figure, alt: str) -> None:
     """Put the figure into the notebook, with `alt`: what it shows, in words (one to three sentences).
 
-    The words travel as the image's alternative text (HTML exports use it) and stand folded under the picture,
-    since JupyterLab and GitHub show no alternative text for images in outputs. Raises ValueError where `alt`
-    is empty.
+    The words travel in the image's metadata, and stand folded under the picture too, since few front ends make
+    them the image's alternative text (JupyterLab does not). Raises ValueError where `alt` is empty.
     """
     if not alt.strip():
         raise ValueError("show(figure, alt=...) needs words that say what the picture shows; alt is empty.")

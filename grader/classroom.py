@@ -44,7 +44,9 @@ class Classroom:
     def private(self) -> Path:
         """The folder of seeds and journals, readable by its owner alone: beside the gradebook where that is a file."""
         url = make_url(self.db_url)
-        beside = Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else self.root / ".class"
+        beside = (
+            Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else self.root / ".class"
+        )
         folder = beside / "grader"
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)

@@ -28,4 +28,7 @@ def pairs(verdicts: list[Verdict]) -> Iterator[tuple[dict, dict[str, str]]]:
         if share >= ALIKE:
             for one, other in ((i, j), (j, i)):
                 student = read[other].json["student"]
-                yield read[one].json, {"kind": "near_duplicate", "detail": f"{share:.0%} of {student}'s token sequences"}
+                yield (
+                    read[one].json,
+                    {"kind": "near_duplicate", "detail": f"{share:.0%} of {student}'s token sequences"},
+                )

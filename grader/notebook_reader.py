@@ -203,7 +203,7 @@ def _mended(cells: list[dict], run: list[int], trees: dict, stubs: dict, templat
             said.append(f"{name}: answered in {len(answers)} cells; the last one counts")
         if answers and answers[-1] not in by_id:
             said.append(f"{name}: found by its name in cell {answers[-1] + 1}")
-        elif not answers and not any(name in trees[i] for i in run):
+        elif not by_id and not answers:
             said.append(f"{name}: its cell is gone")
     missing = template.locked - {cell["grade_id"] for cell in cells}
     if missing:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from grader.candidate import ChannelLost
+from grader.candidate import ChannelLost, without_control_characters
 from grader.intake import Reader, Submission
 from grader.judge import GraderBroke, assignment, judge
 from grader.run import ExerciseResult
@@ -85,6 +85,7 @@ class Worker:
             report["error"] = str(error)
         verdict.outputs = {i: _text(outcome) for i, outcome in zip(reading["run"], outcomes, strict=False)}
         for result in results:
+            _explain_missing(result, reading, verdict.outputs)
             result.flags = reading["twins"].get(result.name, [])
             hints = self.assignment.book[result.name]["hints"]
             verdict.pages[result.name] = page(result, hints[0] if hints else None)
@@ -102,6 +103,14 @@ class Worker:
         ]
 
 
+def _explain_missing(result: ExerciseResult, reading: dict, outputs: dict[int, tuple[str, str]]) -> None:
+    """An answer whose cell broke before it was defined was attempted: say what broke."""
+    errors = [error for i, (_, error) in outputs.items() if error and reading["cells"][i]["grade_id"] == result.name]
+    if result.status == "not_attempted" and errors:
+        result.status = "failed"
+        result.diagnoses = [f"Your cell stopped before it had defined `{result.name}`: {errors[-1]}"]
+
+
 def _flags(reading: dict) -> list[dict[str, str]]:
     flags = [{"kind": "mended", "detail": line} for line in reading["mended"]]
     flags += [
@@ -114,4 +123,4 @@ def _flags(reading: dict) -> list[dict[str, str]]:
 
 def _text(outcome: Any) -> tuple[str, str]:
     error = f"{outcome.error[0]}: {outcome.error[1]}" if outcome.error else ""
-    return outcome.stdout, error
+    return without_control_characters(outcome.stdout), without_control_characters(error)

@@ -33,6 +33,7 @@ from grader.candidate import Link, LocalChannel  # noqa: E402
 from grader.diagnose import alike, fingerprint  # noqa: E402
 from grader.exercise import Exercise  # noqa: E402
 from grader.run import run_check  # noqa: E402
+from grader.shipping import names_bound  # noqa: E402
 
 THEMES = {"week01": "attention"}
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -229,7 +230,7 @@ def visible_source(one: Loaded) -> str:
 
 def _visible_nodes(one: Loaded, tree: ast.Module) -> list[ast.stmt]:
     """The visible checks, and before them the module-level definitions that they need, in file order."""
-    top = {name: node for node in tree.body for name in _binds(node)}
+    top = {name: node for node in tree.body for name in names_bound(node)}
     shown = {check.name for check in one.exercise.visible}
     waiting = list(shown)
     while waiting:
@@ -237,7 +238,7 @@ def _visible_nodes(one: Loaded, tree: ast.Module) -> list[ast.stmt]:
             if isinstance(node, ast.Name) and node.id in top and node.id not in shown and node.id != one.exercise.name:
                 shown.add(node.id)
                 waiting.append(node.id)
-    kept = [node for node in tree.body if shown & set(_binds(node))]
+    kept = [node for node in tree.body if shown & set(names_bound(node))]
     for node in kept:
         decorators = {ast.unparse(d).split("(")[0] for d in getattr(node, "decorator_list", [])}
         if decorators & {f"{one.exercise.name}.{kind}" for kind in ("hidden", "mutant", "variant", "stand_in")}:
@@ -247,16 +248,8 @@ def _visible_nodes(one: Loaded, tree: ast.Module) -> list[ast.stmt]:
     return kept
 
 
-def _binds(node: ast.stmt) -> list[str]:
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return [node.name]
-    if isinstance(node, ast.Assign):
-        return [target.id for target in node.targets if isinstance(target, ast.Name)]
-    return []
-
-
 def _definition(tree: ast.Module, name: str) -> ast.FunctionDef | ast.ClassDef:
-    return next(node for node in tree.body if name in _binds(node))
+    return next(node for node in tree.body if name in names_bound(node))
 
 
 def source_of(source: str, node: ast.stmt) -> str:
@@ -313,7 +306,7 @@ def _demand_self_contained(one: Loaded, node: ast.stmt) -> None:
     allowed = (
         imported | set(dir(builtins)) | {use.rpartition("/")[2] for use in one.exercise.uses} | {one.exercise.name}
     )
-    module = {name for top in tree.body for name in _binds(top)}
+    module = {name for top in tree.body for name in names_bound(top)}
     inside = {n.id for part in node.body for n in ast.walk(part) if isinstance(n, ast.Name)}
     if outside := sorted((inside & module) - allowed):
         raise BuildError(

@@ -30,6 +30,7 @@ from grader.assignment import AssignmentError, Loaded, load  # noqa: E402
 from grader.candidate import Link, LocalChannel  # noqa: E402
 from grader.diagnose import diagnose  # noqa: E402
 from grader.run import ExerciseResult, run_checks  # noqa: E402
+from grader.shipping import names_bound  # noqa: E402
 
 SEEDS = range(5)
 AT_LEAST = {"visible checks": 2, "hidden checks": 2, "mutants": 5, "variants": 2, "hints": 3}
@@ -166,6 +167,17 @@ def leaks(week: str, loaded: dict[str, Loaded]) -> Iterator[str]:
                     )
 
 
+def _clashes(loaded: dict[str, Loaded]) -> Iterator[str]:
+    """Yield names that two exercises of one notebook both define for their visible checks: the later would win."""
+    owners: dict[str, str] = {}
+    for name, one in loaded.items():
+        for node in ast.parse(assignments.visible_source(one)).body:
+            is_check = any(ast.unparse(d) == f"check.{name}" for d in getattr(node, "decorator_list", []))
+            for bound in names_bound(node):
+                if not is_check and owners.setdefault(bound, name) != name:
+                    yield f"{one.path.relative_to(ROOT)}: `{bound}` is also a name of {owners[bound]}'s checks: rename it."
+
+
 def _published_text(path: Path) -> str:
     if path.suffix != ".ipynb":
         return path.read_text(encoding="utf-8")
@@ -198,7 +210,7 @@ def main() -> int:
         for week in assignments.weeks():
             loaded = load(ROOT / "solutions" / week)
             if not options.exercises:
-                problems += leaks(week, loaded)
+                problems += [*leaks(week, loaded), *_clashes(loaded)]
             if not options.quick:
                 problems += _exercises(console, week, loaded, options.exercises)
     except (AssignmentError, assignments.BuildError, lessons.LessonError) as error:

@@ -637,13 +637,14 @@ print(f"learnt table on Macbeth: {float(-learnt[test_ids[:-1], test_ids[1:]].log
 # Perplexity is *per token*, so it depends on what a token is. Our trigram model has a perplexity of about 7 a
 # character. Per word it is the same model on the same text, with the same bits:
 #
-# **Before you run:** a word of *Macbeth* has about 5.5 characters, the space included. Will the perplexity per
-# word be 5.5 times as large?
+# **Before you run:** a word of *Macbeth* has about five and a half characters, the space included. Will the perplexity per
+# word be five and a half times as large?
 
 # %%
 bits = ngrams.model(2).cross_entropy(held_out, 0.1)
 space_words = held_out.split()
 bits_a_word = bits * len(held_out) / len(space_words)
+print(f"{len(held_out) / len(space_words):.1f} characters a word")
 print(f"{bits:.2f} bits a character -> perplexity {2**bits:.1f} a character")
 print(f"{bits_a_word:.1f} bits a word      -> perplexity {2**bits_a_word:,.0f} a word")
 

@@ -276,6 +276,17 @@ def double_precision(length, dim, base=10000.0):
     return _table(torch.arange(length)[:, None] * base ** (-torch.arange(0, dim, 2) / dim)).double()
 
 
+@sinusoidal_positions.mutant(
+    "An odd `dim` stops somewhere in the arithmetic. Raise ValueError first, with a sentence that says why."
+)
+def odd_breaks(length, dim, base=10000.0):
+    angles = torch.arange(length)[:, None] * base ** (-torch.arange(0, dim, 2) / dim)
+    table = torch.zeros(length, dim)
+    table[:, 0::2] = angles.sin()
+    table[:, 1::2] = angles.cos()
+    return table
+
+
 @sinusoidal_positions.mutant("An odd `dim` gets a table, though its last sine has no cosine. Raise ValueError.")
 def accepts_odd_dim(length, dim, base=10000.0):
     return _table(torch.arange(length)[:, None] * base ** (-torch.arange(0, dim, 2) / dim))[:, :dim]

@@ -56,6 +56,7 @@ def prepare() -> None:
     shell = InteractiveShell.instance(config=config, user_module=main)
     sys.modules["__main__"] = main
     shell.showtraceback = shell.showsyntaxerror = shell.showindentationerror = lambda *_, **__: None
+    shell.enable_gui = lambda *_: None
     for name in ("system", "system_raw", "system_piped"):
         setattr(shell, name, _not_run)
     shell.run_cell("1", store_history=False, silent=True)

@@ -39,7 +39,7 @@ MAX_BITS = 1 << 17
 MAX_SHORT = 512
 MAX_SAME_HASH = 64
 _SMALL = 1 << 63
-_ODD_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_ODD_FLOATS = ("nan", "inf", "-inf")
 _CONTAINERS = {"l": list, "t": tuple, "e": set, "z": frozenset}
 _TAGS = {kind: tag for tag, kind in _CONTAINERS.items()}
 _NUMPY = re.compile(
@@ -244,7 +244,7 @@ class _Reader:
     def _odd_float(self, name: Any) -> float:
         if type(name) is not str or name not in _ODD_FLOATS:
             raise WireError("a float is misspelt")
-        return _ODD_FLOATS[name]
+        return float(name)  # each NaN is its own object, as it was in a set over there
 
     def _big(self, digits: Any) -> int:
         if type(digits) is not str or len(digits) > MAX_BITS // 4 + 3 or not re.fullmatch(r"-?0x[0-9a-f]+", digits):

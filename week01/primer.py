@@ -239,7 +239,7 @@ print("equal on all validation images:", np.array_equal(library, scores.argmax(1
 # must stand between them; part 4 puts it there.
 #
 # And products cost: $(n, k) @ (k, m)$ takes $n \cdot m$ sums of $k$ products, about $2nkm$ operations.
-# Nearly all the time of a language model goes there.
+# Nearly all the arithmetic of a language model is spent in such products.
 
 # %%
 n, k, m = *validation.images.shape, 10
@@ -531,8 +531,8 @@ for learning_rate, momentum in [(0.1, 0.0), (0.5, 0.0), (0.6, 0.0), (0.61, 0.0),
 # - On a bowl the limit is exact: *2 divided by the largest curvature*. Here that is 0.603. At 0.60 the path
 #   still shrinks, slowly; at 0.61 it grows. The steepest direction sets the limit, and the gentlest one sets
 #   the time.
-# - Momentum adds up steps that agree and cancels steps that alternate. At the same learning rate, 0.6 arrives. At
-#   0.9 the path rolls past the bottom and has to come back.
+# - Momentum adds up steps that agree and cancels steps that alternate. At the same learning rate, 0.6
+#   arrives. At 0.9 the path rolls past the bottom and has to come back.
 #
 # **The same in the library.** `torch.optim.SGD` should walk the same path, point by point.
 
@@ -824,7 +824,8 @@ def numpy_step(W1, b1, W2, b2):
     d_z = (d_logits @ W2.T) * (z > 0)  # where ReLU was flat, nothing flows back
     d_W1, d_b1 = images.T @ d_z, d_z.sum(0)
 
-    after = [W1 - learning_rate * d_W1, b1 - learning_rate * d_b1, W2 - learning_rate * d_W2, b2 - learning_rate * d_b2]
+    pairs = ((W1, d_W1), (b1, d_b1), (W2, d_W2), (b2, d_b2))
+    after = [value - learning_rate * slope for value, slope in pairs]
     return loss, after
 
 
@@ -873,7 +874,13 @@ import os
 os.environ["KERAS_BACKEND"] = "torch"
 import keras
 
-keras_model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(10)])
+keras_model = keras.Sequential(
+    [
+        keras.Input((64,)),
+        keras.layers.Dense(32, activation="relu"),
+        keras.layers.Dense(10),
+    ]
+)
 keras_model.set_weights(list(weights.values()))
 keras_model.compile(
     optimizer=keras.optimizers.SGD(learning_rate),
@@ -1026,7 +1033,7 @@ guesses = np.random.default_rng(0).integers(0, 10, size=(1000, 410))
 scores = (guesses[:, :50] == validation.labels[:50]).mean(axis=1)
 winner = scores.argmax()
 print(f"the winner on the 50 images it was chosen by: {scores[winner]:.0%}")
-print(f"the winner on the test images: {(guesses[winner, 50:] == test.labels).mean():.0%}")
+print(f"the winner on 360 other images: {(guesses[winner, 50:] == train.labels[:360]).mean():.0%}")
 
 # %% [markdown]
 # It more than doubled its score by luck, and the luck stays behind. So: *train* to fit, *validate* to
@@ -1162,7 +1169,7 @@ for name, model in (
 # same: a baseline first, an interval beside each number, a test set opened once, and a split that fits the
 # question.
 #
-# **Try it.** Change 128 to 16 in all three places above and run part 6 again. How many weights did the
+# **Try it.** Change 128 to 16 in both places of part 6 and run part 6 again. How many weights did the
 # network need?
 
 # %% [markdown]

@@ -76,9 +76,9 @@ def zeros_stay_zeros(rms_norm):
 @rms_norm.check
 def half_precision(rms_norm):
     """float16 in, float16 out, where squares overflow too and where the weight is float32"""
-    x = torch.tensor([[300.0, -400.0, 200.0], [1.0, 2.0, -3.0]])
-    weight = torch.tensor([1.0, 0.5, 2.0])
-    expected = F.rms_norm(x, (3,), weight, 1e-6).half()
+    x = torch.tensor([[300.0, -300.0, 300.0, -300.0], [-2.0, -2.0, 2.0, 2.0]])
+    weight = torch.tensor([1.0, 0.5, 2.0, -1.0])
+    expected = F.rms_norm(x, (4,), weight, 1e-6).half()
     close(rms_norm(x.half(), weight.half()), expected, atol=2e-3, rtol=2e-3)
     close(rms_norm(x.half(), weight), expected, atol=2e-3, rtol=2e-3, what="the result with a float32 weight")
 

@@ -799,7 +799,7 @@ left.plot(history, color=plots.BLUE, lw=1.2)
 left.axhline(math.log(len(data.alphabet)), color=plots.MUTED, ls=":", label="guessing evenly")
 left.axhline(only_frequencies, color=plots.ORANGE, ls="--", label="knows frequencies only")
 left.set(xlabel="step", ylabel="loss (nats a character)", title="Each step guesses 1,152 characters")
-left.legend(loc="center right")
+left.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
 right.plot(range(1, 49), after, color=plots.GREEN)
 right.set(xlabel="characters of context", ylabel="loss on Macbeth (nats)", title="More context, better guesses")
 plots.show(
@@ -816,16 +816,16 @@ plots.show(
 print(small_models.continue_text(writer, data, "My lord, ", 300, window=48))
 
 # %% [markdown]
-# Words of the right length, line breaks in the right places, some real words. In seconds, from nothing but "which
-# character comes next?". Look at the right-hand picture: after a handful of characters more context hardly helps
-# *this* model. A larger one, trained for longer, would go on falling. That is what week 3 is for.
+# Words of about the right length, lines of a play's length, here and there a real word. In seconds, from nothing but
+# "which character comes next?". Look at the right-hand picture: after a handful of characters more context hardly
+# helps *this* model. A larger one, trained for longer, would go on falling. That is what week 3 is for.
 #
 # **Try it**
 # - `num_hidden_layers=1`, or 4: what does a layer buy in the same number of steps? And in the same time?
 # - Take the MLP away: `intermediate_size=1`. How much of the gain was attention alone?
 # - **For the real world.** With a network, one line changes the writer: `writer =
-#   LlamaForCausalLM.from_pretrained("HuggingFaceTB/SmolLM2-135M")` (with its own tokenizer), and `blocks.parts` counts
-#   it from its config. Any OpenAI-compatible server continues text too: `OpenAI(base_url=...,
+#   LlamaForCausalLM.from_pretrained("HuggingFaceTB/SmolLM2-135M")` (with its own tokenizer). A `blocks.Model` with the
+#   numbers of its config counts it. Any OpenAI-compatible server continues text too: `OpenAI(base_url=...,
 #   api_key=...).completions.create(model=..., prompt="My lord, ")`.
 #
 # **Limits of the drawing.** Mixture of experts, Mamba, and models that see images change parts of it (week 3). Biases,

@@ -102,7 +102,7 @@ for a, b in pairs:
 
 # %% [markdown]
 # Blinded, the pairs are *equal*, to the last digit that is shown. With the table they differ, though not by much for
-# the first: one half of what a sentence encoder is asked is which words there are, and these are the same.
+# the first: an encoder of sentences is trained to put texts on the same subject close together.
 #
 # **Try it**: add a pair of your own to `pairs`. Both must have the same words, or the blinded column is not 1.
 #

@@ -665,7 +665,7 @@ def letter_shares(text):
 
 
 macbeth, python = letter_shares(plays.spoken("macbeth")), letter_shares("\n".join(topics.values()))
-print(f"Macbeth {entropy(macbeth):.2f} bits a letter, Python reference {entropy(python):.2f} bits a letter")
+print(f"Macbeth {entropy(macbeth):.1f} bits a letter, Python reference {entropy(python):.1f} bits a letter")
 
 # %% [markdown]
 # Below, as it must be: the uniform distribution is the most surprising one.
@@ -719,10 +719,14 @@ plots.show(
 # %%
 from scipy.stats import entropy as scipy_entropy
 
-P, Q = torch.tensor(macbeth), torch.tensor(python)
-print(f"scipy  {scipy_entropy(macbeth, python, base=2):.3f} bits")
-print(f"torch  {torch.nn.functional.kl_div(Q.log(), P, reduction='sum') / math.log(2):.3f} bits")
-print(f"trap   {torch.nn.functional.kl_div(P.log(), Q, reduction='sum') / math.log(2):.3f} bits")
+P, Q, ours = torch.tensor(macbeth), torch.tensor(python), kl(macbeth, python)
+for name, nats in [
+    ("scipy entropy(p, q)      ", scipy_entropy(macbeth, python)),
+    ("torch kl_div(log q, p)   ", torch.nn.functional.kl_div(Q.log(), P, reduction="sum").item()),
+    ("trap: kl_div(log p, q)   ", torch.nn.functional.kl_div(P.log(), Q, reduction="sum").item()),
+]:
+    bits = nats / math.log(2)
+    print(f"{name} {bits:.2f} bits, equal to ours: {math.isclose(bits, ours)}")
 
 # %% [markdown]
 # `kl_div` takes the *logarithm of the belief first*, then the truth: the reverse of the formula. Written the

@@ -45,3 +45,13 @@ c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedE
 c.ExecutePreprocessor.timeout = 120
 c.ExecutePreprocessor.startup_timeout = 120
 c.ExecutePreprocessor.shutdown_kernel = "immediate"
+
+# Verdicts are made where no student's code reaches: the trusted grader takes the place of nbgrader's own execution.
+c.Autograde.sanitize_preprocessors = ["grader.plugin.TrustedGrade"]
+c.Autograde.autograde_preprocessors = [
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+# What students wrote is shown, never run: feedback leaves out their HTML.
+c.HTMLExporter.sanitize_html = True

@@ -9,6 +9,7 @@ import socket
 from typing import Any
 
 import torch
+import torch.fx.experimental.symbolic_shapes  # what the first gradient of a process imports: a third of a second
 from IPython.core.interactiveshell import InteractiveShell
 
 from grader.sandbox import confine, inside, room, wire

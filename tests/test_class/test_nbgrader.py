@@ -2,11 +2,7 @@
 
 import pytest
 
-STOCK = """
-from nbgrader.converters import Autograde
-c.Autograde.sanitize_preprocessors = Autograde.sanitize_preprocessors.default()
-c.Autograde.autograde_preprocessors = Autograde.autograde_preprocessors.default()
-"""
+STOCK = "\ndel c.Autograde\n"
 
 
 @pytest.fixture(scope="module")

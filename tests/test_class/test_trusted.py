@@ -18,7 +18,7 @@ LESS = {
     "fay": {"softmax": 2.91},
     "gus": {"softmax": 2.91},
     "hal": {"causal_mask": 0, "apply_rope": 0},
-    "ida": {"scaled_dot_product_attention": 0, "rms_norm": 2.55},
+    "ida": {"scaled_dot_product_attention": 0, "rms_norm": 2.18},
     "jon": {"MultiHeadAttention": 0, "TransformerBlock": 0},
     "kim": {"scaled_dot_product_attention": 3.2, "sinusoidal_positions": 0},
     "lee": {"softmax": 3.27, "apply_rope": 0},

@@ -637,8 +637,8 @@ print(f"learnt table on Macbeth: {float(-learnt[test_ids[:-1], test_ids[1:]].log
 # Perplexity is *per token*, so it depends on what a token is. Our trigram model has a perplexity of about 7 a
 # character. Per word it is the same model on the same text, with the same bits:
 #
-# **Before you run:** a word of *Macbeth* has about five and a half characters, the space included. Will the perplexity per
-# word be five and a half times as large?
+# **Before you run:** a word of *Macbeth* has about five and a half characters, the space included. Will the
+# perplexity per word be five and a half times as large?
 
 # %%
 bits = ngrams.model(2).cross_entropy(held_out, 0.1)

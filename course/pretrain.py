@@ -2,7 +2,7 @@
 
 A run is a list of phases `(stage of the corpus, steps)`. Matrices inside the layers are trained by Muon, the embedding
 and the norms by AdamW; the rate rises, stays, and falls linearly in the last steps. A run that was stopped goes on from
-its last checkpoint and ends with the same weights as one that was not. Left out: several processes, and a GPU's kernels.
+its last checkpoint and ends with the same weights as one that was not. Left out: several processes, a GPU's kernels.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Size:
 
 SIZES = {
     "0.3m": Size(2, 96, 4, 2, 256),
-    "1m": Size(4, 128, 4, 2, 352),
-    "3m": Size(4, 256, 4, 2, 704),
-    "4m": Size(6, 256, 4, 2, 640),
-    "10m": Size(6, 384, 6, 2, 1024),
+    "1m": Size(4, 128, 8, 4, 320),
+    "3m": Size(4, 256, 8, 4, 640),
+    "4m": Size(6, 256, 8, 4, 640),
+    "10m": Size(6, 384, 12, 4, 1024),
 }
 
 
@@ -49,12 +49,13 @@ class Recipe:
     size: str = "1m"
     phases: tuple[tuple[str, int], ...] = (("recall", 1500), ("mixed", 3000))
     cooldown: int = 600  # the last steps, over which the rate falls to zero
-    tokens_per_step: int = 8192
+    tokens_per_step: int = 4096
     warmup: int = 100
     muon_rate: float = 0.02
     adam_rate: float = 3e-3
     weight_decay: float = 0.0
     look_back: bool = True
+    held_steps: int = 1500  # so long the first layer goes on looking back
     seed: int = 0
     steps_per_shard: int = 64
     compile: bool = False
@@ -83,6 +84,7 @@ def config(size: str) -> LlamaConfig:
         num_hidden_layers=s.layers,
         num_attention_heads=s.heads,
         num_key_value_heads=s.kv_heads,
+        head_dim=32,
         intermediate_size=s.hidden,
         max_position_embeddings=512,
         rms_norm_eps=1e-6,
@@ -112,36 +114,53 @@ AttentionInterface.register("in_full", attend_in_full)
 
 
 @torch.no_grad()
-def look_back(model: LlamaForCausalLM, strength: float = 20.0, shared: float = 0.5) -> None:
-    """Start heads of the first layer as looking 1, 2, 3, … tokens back; the last head starts at random.
+def initialise(model: LlamaForCausalLM) -> None:
+    """Embeddings of unit variance, matrices that keep it, and a last norm so small that all tokens begin about equal.
 
-    Copying from the context needs a head that looks at the token before (Olsson et al. 2022), which a small model finds
-    late. All embeddings get a direction in common; query and key read it, the query turned by so many positions, so that
-    rotary positions make the product largest there. Everything stays trainable, and the format stays Llama's.
+    With the usual embeddings of 0.02, the first steps (which words are common?) drown what tells one name from another.
+    """
+    for parameter in model.model.layers.parameters():
+        if parameter.dim() == 2:
+            parameter.normal_(std=parameter.shape[1] ** -0.5)
+    model.model.embed_tokens.weight.normal_()
+    model.model.norm.weight.fill_(1.5 * model.config.hidden_size**-0.5)
+
+
+@torch.no_grad()
+def look_back(model: LlamaForCausalLM, strength: float = 30.0, shared: float = 0.5) -> None:
+    """Make head h of the first layer look h + 1 tokens back.
+
+    Copying from the context needs heads that look at the tokens before (Olsson et al. 2022). A small model finds them
+    late, because its first layer is soon taken by a poor shortcut: copying any word of the right kind. All embeddings
+    get a direction in common; query and key read nothing else, the query turned by so many positions, so that rotary
+    positions make the product largest there.
     """
     settings, attention = model.config, model.model.layers[0].self_attn
-    depth = settings.hidden_size // settings.num_attention_heads
-    group = settings.num_attention_heads // settings.num_key_value_heads
+    depth, group = settings.head_dim, settings.num_attention_heads // settings.num_key_value_heads
     common = torch.full((settings.hidden_size,), settings.hidden_size**-0.5)
 
     embedding = model.model.embed_tokens.weight
     embedding -= torch.outer(embedding @ common, common)
-    embedding += shared * embedding.norm(dim=1).mean() * common
+    embedding += shared * settings.hidden_size**0.5 * common
     read = (shared**2 / (1 + shared**2) * settings.hidden_size) ** 0.5  # what the norm lets through of it
 
     angles = model.model.rotary_emb.inv_freq.float()
     size = (strength * depth**0.5 / len(angles)) ** 0.5 / read
-    for head in range(settings.num_attention_heads - 1):
+    straight = torch.cat([torch.ones_like(angles), torch.zeros_like(angles)])
+    for head in range(settings.num_attention_heads):
         turned = torch.cat([(-(head + 1) * angles).cos(), (-(head + 1) * angles).sin()])
-        straight = torch.cat([torch.ones_like(angles), torch.zeros_like(angles)])
-        rows = slice(head * depth, (head + 1) * depth)
-        key_rows = slice(head // group * depth, (head // group + 1) * depth)
-        for weight, at, direction in (
-            (attention.q_proj.weight, rows, turned),
-            (attention.k_proj.weight, key_rows, straight),
-        ):
-            weight[at] -= torch.outer(weight[at] @ common, common)
-            weight[at] += size * torch.outer(direction, common)
+        attention.q_proj.weight[head * depth : (head + 1) * depth] = size * torch.outer(turned, common)
+        key = head // group
+        attention.k_proj.weight[key * depth : (key + 1) * depth] = size * torch.outer(straight, common)
+
+
+def hold_look_back(model: LlamaForCausalLM, hold: bool) -> None:
+    """Keep the first layer looking back (no gradient for its queries and keys), or let it learn."""
+    attention = model.model.layers[0].self_attn
+    for projection in (attention.q_proj, attention.k_proj):
+        projection.weight.requires_grad_(not hold)
+        if hold:
+            projection.weight.grad = None
 
 
 def build(recipe: Recipe) -> LlamaForCausalLM:
@@ -150,6 +169,7 @@ def build(recipe: Recipe) -> LlamaForCausalLM:
     settings = config(recipe.size)
     settings._attn_implementation = "in_full"
     model = LlamaForCausalLM(settings)
+    initialise(model)
     if recipe.look_back:
         look_back(model)
     return model
@@ -167,7 +187,10 @@ def optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opti
 
 
 def loss_and_accuracy(model: LlamaForCausalLM, ids: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The weighted mean loss in nats, and three figures: loss of text, loss of answers, share of answer tokens right."""
+    """The weighted mean loss in nats, and three figures.
+
+    They are the loss of text, the loss of answers, and the share of answer tokens that are the likeliest.
+    """
     with torch.autocast("cpu", torch.bfloat16):
         logits = model(ids, use_cache=False).logits[:, :-1].flatten(0, 1)
     targets, weight = ids[:, 1:].flatten(), weights[:, 1:].flatten()
@@ -192,7 +215,7 @@ class Batches:
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """The batch of a step; a shard is written when its first batch is asked for."""
         begin = 0
-        for stage, steps in self.recipe.phases:
+        for stage, steps in self.recipe.phases:  # noqa: B007 - the phase that the step falls in
             if step < begin + steps:
                 break
             begin += steps
@@ -234,6 +257,8 @@ def train(recipe: Recipe, folder: Path, tokenizer: PreTrainedTokenizerFast, stop
     last, saved_at, started, sums = min(stop_at or recipe.steps, recipe.steps), time.time(), time.time(), torch.zeros(3)
     seconds = log[-1]["seconds"] if log else 0.0
     for step in range(first, last):
+        if recipe.look_back and step in (first, recipe.held_steps):
+            hold_look_back(model, step < recipe.held_steps)
         loss, figures = forward(model, *batches.at(step))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -245,8 +270,14 @@ def train(recipe: Recipe, folder: Path, tokenizer: PreTrainedTokenizerFast, stop
         sums += figures
         if (step + 1) % report_every == 0:
             text, answer, right = (round(x, 4) for x in (sums / report_every).tolist())
-            entry = {"step": step + 1, "tokens": (step + 1) * recipe.tokens_per_step, "text_loss": text,
-                     "answer_loss": answer, "answer_right": right, "seconds": round(seconds + time.time() - started, 1)}  # fmt: skip
+            entry = {
+                "step": step + 1,
+                "tokens": (step + 1) * recipe.tokens_per_step,
+                "text_loss": text,
+                "answer_loss": answer,
+                "answer_right": right,
+                "seconds": round(seconds + time.time() - started, 1),
+            }
             log.append(entry)
             sums = torch.zeros(3)
             with (folder / "log.jsonl").open("a") as file:
@@ -258,6 +289,12 @@ def train(recipe: Recipe, folder: Path, tokenizer: PreTrainedTokenizerFast, stop
     return model
 
 
+def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write config.json, model.safetensors (float32), tokenizer.json and the chat template, as a model hub has them."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -266,16 +303,25 @@ def main() -> None:
     parser.add_argument("--phases", default="recall:1500,mixed:3000", help="stages and their steps")
     parser.add_argument("--cooldown", type=int, default=600)
     parser.add_argument("--muon-rate", type=float, default=0.02)
+    parser.add_argument("--held-steps", type=int, default=1500)
     parser.add_argument("--no-look-back", action="store_true")
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler; about 1.6 times as fast")
     arguments = parser.parse_args()
     phases = tuple((stage, int(steps)) for stage, steps in (part.split(":") for part in arguments.phases.split(",")))
-    recipe = Recipe(arguments.size, phases, arguments.cooldown, muon_rate=arguments.muon_rate,
-                    look_back=not arguments.no_look_back, compile=arguments.compile)  # fmt: skip
+    recipe = Recipe(
+        size=arguments.size,
+        phases=phases,
+        cooldown=arguments.cooldown,
+        muon_rate=arguments.muon_rate,
+        look_back=not arguments.no_look_back,
+        held_steps=arguments.held_steps,
+        compile=arguments.compile,
+    )
     home = arguments.folder / "tokenizer"
     if not home.exists():
         corpus.train_tokenizer().save_pretrained(home)
-    train(recipe, arguments.folder, PreTrainedTokenizerFast.from_pretrained(home))
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(home)
+    export(train(recipe, arguments.folder, tokenizer), tokenizer, arguments.folder / "model")
 
 
 if __name__ == "__main__":

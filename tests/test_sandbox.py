@@ -1,6 +1,7 @@
 # ruff: noqa: E501  (cells stand as students type them)
 """The sandbox: cells run, questions are answered as in this process, and a child can do no harm."""
 
+import contextlib
 import os
 import select
 import socket
@@ -228,6 +229,13 @@ def test_subclasses_come_back_as_plain_data(pair):
     assert_equal(pair, lambda link: link.look_up("special")())
 
 
+def test_an_interrupt_raised_by_an_answer_is_an_error_like_others(run):
+    child = run("def f(): raise KeyboardInterrupt('now')\ndef g(): return 1")
+    with pytest.raises(CandidateError, match="now"):
+        ask(child, "f")
+    assert ask(child, "g") == 1
+
+
 @pytest.mark.parametrize("kind", ["v", "k", "s", "n", "x"])
 def test_exceptions_cross_as_names_and_text(pair, kind):
     outcome = assert_equal(pair, lambda link: link.look_up("fail")(kind))
@@ -448,6 +456,33 @@ def test_memory_is_bounded_and_running_out_of_it_is_an_error(run):
     assert child.cells[1].error[0] == "MemoryError"
 
 
+def test_a_memory_bomb_of_many_processes_ends_its_child_alone(strict):
+    """Address space bounds one process; the control group bounds all of them."""
+    if not next(layer for layer in probe() if "control group" in layer.name).holds:
+        pytest.skip("no control group can be made here: `forks` stays off on such machines")
+    child = strict.open(
+        [
+            """
+import os, time
+def bomb():
+    for _ in range(12):
+        if os.fork() == 0:
+            held = bytearray(b"x" * (300 << 20))
+            time.sleep(1000)
+    time.sleep(2)
+"""
+        ]
+    )
+    before = strict._process.pid
+    with contextlib.suppress(ChildLost):
+        ask(child, "bomb")
+    child.close()
+    assert child.ending.out_of_memory
+    assert strict._process.pid == before
+    with strict.open(["def f(): return 1"]) as child:
+        assert ask(child, "f") == 1
+
+
 def test_processes_cannot_be_started(run):
     child = run("import os\nos.fork()", "import subprocess\nsubprocess.run(['true'])", "os.system('true')\nprint(1)")
     assert child.cells[0].error[0] == child.cells[1].error[0] == "PermissionError"
@@ -544,6 +579,11 @@ ENDS = {
     ),
     "a forged callback": (
         "import json, os, struct\n    h = json.dumps(['call', 7, ['t'], ['d']]).encode()\n"
+        "    os.write(3, struct.pack('!IQ', len(h), 0) + h)",
+        "protocol",
+    ),
+    "a function lent": (
+        "import json, os, struct\n    h = json.dumps(['reply', None, ['k', 0], ['t'], ['d'], ['l']]).encode()\n"
         "    os.write(3, struct.pack('!IQ', len(h), 0) + h)",
         "protocol",
     ),
@@ -679,7 +719,7 @@ def test_a_zygote_that_was_killed_is_replaced_and_leaves_nothing():
         zygote._process.kill()
         zygote._process.wait()
         select.select([child._handle], [], [], 10)
-        with pytest.raises(ChildLost):
+        with pytest.raises(SandboxError):
             ask(child, "f")
         for _ in range(100):
             if not any(Path("/proc", str(process)).exists() for process in members):

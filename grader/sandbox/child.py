@@ -55,9 +55,9 @@ class SandboxError(Exception):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child ended: its wait status, peak resident memory in KB, processor seconds, whether memory ran out."""
+    """How a child ended: wait status (None: nobody knows), peak resident KB, processor seconds, memory used up or not."""
 
-    status: int = 0
+    status: int | None = None
     peak_kb: int = 0
     cpu_seconds: float = 0.0
     out_of_memory: bool = False
@@ -86,7 +86,7 @@ class Child(Channel):
         self.ending: Ending | None = None
         self._parent, self._post, self._process, self._handle = parent, post, process, handle
         self._limits, self._place = limits, place
-        self._left, self._nesting, self._calls = limits.total_seconds, 0, 0
+        self._left, self._asked, self._nesting, self._calls = limits.total_seconds, 0.0, 0, 0
         self._lent: dict[int, Callable] = {}
         self._lost: ChildLost | None = None
         self._cell: int | None = 0
@@ -101,7 +101,7 @@ class Child(Channel):
             ChildLost: naming the cell that ended it.
             SandboxError: when it could not be confined.
         """
-        started = time.monotonic()
+        self._asked = started = time.monotonic()
         self._send("cells", list(cells), seed, deadline=started + self._limits.total_seconds)
         for number in range(len(cells) + 1):
             self._cell = number if number < len(cells) else None
@@ -127,7 +127,8 @@ class Child(Channel):
             self._end("protocol", "calls and calls back were nested too deeply")
         started = time.monotonic()
         deadline = started + min(self._limits.call_seconds, self._left)
-        self._calls = 0 if self._nesting == 0 else self._calls
+        if self._nesting == 0:
+            self._asked, self._calls = started, 0
         self._nesting += 1
         try:
             self._send("do", operation, *details, deadline=deadline)
@@ -191,6 +192,8 @@ class Child(Channel):
         """End the child and raise what became of it; with no reason given, find it in how it ended."""
         self.close()
         if reason is None:
+            if self.ending.status is None:
+                raise SandboxError("the zygote ended, and its children with it; grade this submission again")
             reason, message = self._cause()
         self._lost = ChildLost(reason, f"your code's process was lost: {message}", self._cell)
         raise self._lost
@@ -281,7 +284,7 @@ class Child(Channel):
         except wire.WireError as error:
             self._end("output", str(error))
         try:
-            return wire.parsed(self._exactly(header, deadline, what), self._exactly(body, deadline, what))
+            return wire.parsed(self._exactly(header, deadline, what), self._exactly(body, deadline, what), lends=False)
         except wire.WireError as error:
             self._end("protocol", str(error))
 
@@ -314,10 +317,10 @@ class Child(Channel):
             if event == select.POLLIN and select.select([self._post], [], [], 0)[0]:
                 return  # its last words
             self._end(None, "")
-        self._end("time", f"{what} took more than its {self._seconds(what):g} s")
-
-    def _seconds(self, what: str) -> float:
-        return self._limits.cell_seconds if what == "a cell" else self._limits.call_seconds
+        if time.monotonic() - self._asked >= self._left:
+            self._end("time", f"cells and calls together took more than {self._limits.total_seconds:g} s")
+        seconds = self._limits.cell_seconds if what == "a cell" else self._limits.call_seconds
+        self._end("time", f"{what} took more than {seconds:g} s")
 
 
 def _no_other(item: Any) -> Any:

@@ -15,7 +15,7 @@ import torch
 from grader.sandbox import wire
 from grader.sandbox.cells import Runner
 from grader.sandbox.events import Events
-from grader.servant import Callback, Reply, Servant
+from grader.servant import MAX_MESSAGE, Callback, Reply, Servant
 
 
 class Line:
@@ -66,7 +66,7 @@ def seed_all(seed: int) -> None:
     """Make the random numbers of Python, NumPy and torch start anew."""
     random.seed(seed)
     np.random.seed(seed % (1 << 32))  # noqa: NPY002
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
 
 
 class _Answers:
@@ -80,11 +80,14 @@ class _Answers:
         """Perform one operation and send its reply; a reply that cannot pass becomes an error."""
         if kind != "do":
             raise wire.WireError(f"no message of kind {kind}")
-        reply = self._servant.perform(*values)
+        try:
+            reply = self._servant.perform(*values)
+        except KeyboardInterrupt as error:
+            reply = Reply(["KeyboardInterrupt", "BaseException", "object"], str(error)[:MAX_MESSAGE])
         try:
             self._send(reply)
-        except (wire.WireError, RuntimeError, TypeError, ValueError) as error:
-            self._send(Reply(["TypeError", "Exception", "BaseException", "object"], str(error)))
+        except Exception as error:
+            self._send(Reply(["TypeError", "Exception", "BaseException", "object"], str(error)[:MAX_MESSAGE]))
 
     def _send(self, reply: Reply) -> None:
         self._line.send("reply", reply.raised, reply.value, *reply.arguments, self._events.taken())

@@ -83,8 +83,12 @@ def lengths(head: bytes, max_body: int) -> tuple[int, int]:
     return header, body
 
 
-def parsed(header: bytes, body: bytes) -> tuple[str, list]:
+def parsed(header: bytes, body: bytes, lends: bool = True) -> tuple[str, list]:
     """Return the kind and the values of a message.
+
+    Args:
+        header, body: what followed the frame's first 12 bytes.
+        lends: the sender may lend functions, as the trusted side does.
 
     Raises:
         WireError: when the bytes are no message.
@@ -97,7 +101,7 @@ def parsed(header: bytes, body: bytes) -> tuple[str, list]:
         raise WireError(f"the header is no JSON: {str(error)[:100]}") from None
     if type(loaded) is not list or not loaded or type(loaded[0]) is not str or len(loaded[0]) > 20:
         raise WireError("the header does not begin with the message's kind")
-    reader = _Reader(body)
+    reader = _Reader(body, lends)
     try:
         values = [reader.value(item, 0) for item in loaded[1:]]
     except WireError:
@@ -196,8 +200,9 @@ class _Writer:
 class _Reader:
     """Turns the JSON of a header and the bytes of a body into values, believing neither."""
 
-    def __init__(self, body: bytes):
+    def __init__(self, body: bytes, lends: bool):
         self.offset = 0
+        self._lends = lends
         self._body = memoryview(body)
         self._values, self._arrays = 0, 0
 
@@ -274,6 +279,8 @@ class _Reader:
         return Handle(_count(number), type_name, is_callable)
 
     def _callback(self, number: Any) -> Callback:
+        if not self._lends:
+            raise WireError("a function is lent by the side that may not")
         return Callback(_count(number))
 
     def _tensor(self, name: Any, shape: Any, size: Any) -> torch.Tensor:
@@ -339,7 +346,7 @@ def _count(number: Any) -> int:
 def _demand_spread(keys: list) -> None:
     """Refuse keys made to collide: Python hashes numbers and tuples without a secret, and a dict of them would hang."""
     if len(keys) > MAX_SAME_HASH:
-        [(_, most)] = Counter(hash(key).to_bytes(9, "big", signed=True) for key in keys).most_common(1)
+        [(_, most)] = Counter(hash(key).to_bytes(8, "big", signed=True) for key in keys).most_common(1)
         if most > MAX_SAME_HASH:
             raise WireError("too many keys have the same hash")
 

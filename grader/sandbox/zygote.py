@@ -169,6 +169,8 @@ class Zygote:
         if said != "ok" or len(handles) != 1:
             ours.close()
             raise SandboxError(_advice(f"no child could be forked: {rest[:200]}"))
+        if self._cgroup is not None:
+            _be_the_first_to_go(handles[0])
         return Child(self, ours, int(rest), handles[0], self.limits, place)
 
     def _heard(self, seconds: float, read: Callable) -> Any:
@@ -195,6 +197,14 @@ class Zygote:
         self._cgroup = Cgroup.make(self.limits)
         if self._cgroup is not None:
             self._cgroup.add(self._process.pid)
+
+
+def _be_the_first_to_go(handle: int) -> None:
+    """Where memory runs out in the group, the kernel is to end the child, never the zygote."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path(f"/proc/self/fdinfo/{handle}").read_text().splitlines()
+        process = next(line.split()[1] for line in lines if line.startswith("Pid:"))
+        _write(int(process), "oom_score_adj", "1000")
 
 
 def _map_users(process: int) -> None:

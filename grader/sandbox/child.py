@@ -55,7 +55,7 @@ class SandboxError(Exception):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child ended: wait status (None: nobody knows), peak resident KB, processor seconds, memory used up or not."""
+    """How a child ended: wait status (None: nobody knows), peak resident KB, processor seconds, memory used up."""
 
     status: int | None = None
     peak_kb: int = 0

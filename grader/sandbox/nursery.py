@@ -35,12 +35,14 @@ _t.ones(2)
 
 
 def warm_up() -> None:
-    """Use once what every child uses, so that none pays for it. No gradients: their engine does not survive a fork."""
+    """Use once what every child uses, so that none pays for it. With one thread, gradients too survive the fork."""
     shell = InteractiveShell.instance()
     shell.run_cell(_WARMING, store_history=False)
     servant = Servant(shell.user_ns, lambda *_: None)
     function = servant.perform("look_up", "_f").value
     reply = servant.perform("call", function, (torch.randn(4, 4), 1.5, "x", [1]), {})
+    module = servant.perform("look_up", "_m").value
+    servant.perform("vjp", module, (torch.randn(4, 4),), torch.ones(4, 4), True)
     error = servant.perform("look_up", "nothing")
     for kind, *values in (("do", "call", function, (), {}), ("reply", None, reply.value, *reply.arguments)):
         data = wire.frame(kind, *values, max_body=1 << 20)

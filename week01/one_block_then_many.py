@@ -36,6 +36,7 @@ from torch import nn
 
 from course import block_explorer, blocks, encoder, ngrams, plays, plots, small_models
 
+torch.set_num_threads(1)  # models this small gain nothing from a second thread, and lose much on a busy machine
 torch.set_printoptions(precision=3, sci_mode=False)
 
 # %% [markdown]
@@ -376,11 +377,10 @@ def first_step(depth: int, norm_first: bool, seed: int) -> tuple[list[float], li
 
 depths = (3, 6, 12, 24, 48)
 at_start = {}
-with small_models.one_thread():
-    for norm_first in (False, True):
-        for depth in depths:
-            runs = torch.tensor([first_step(depth, norm_first, seed) for seed in range(3)])  # (3, 2, depth)
-            at_start[norm_first, depth] = runs.mean(0)
+for norm_first in (False, True):
+    for depth in depths:
+        runs = torch.tensor([first_step(depth, norm_first, seed) for seed in range(3)])  # (3, 2, depth)
+        at_start[norm_first, depth] = runs.mean(0)
 
 for norm_first, name in [(False, "post-norm"), (True, "pre-norm ")]:
     print(name, "stream's length after layer 1 and 48:", at_start[norm_first, 48][0, [0, -1]])
@@ -455,13 +455,12 @@ for norm_first, name in [(False, "post-norm"), (True, "pre-norm")]:
     model = Decoder(12, norm_first)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     chance, falls[name] = torch.Generator().manual_seed(0), []
-    with small_models.one_thread():
-        for _ in range(60):
-            loss = small_models.losses(model, small_models.excerpts(data.train, 32, 8, chance)).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            falls[name].append(loss.item())
+    for _ in range(60):
+        loss = small_models.losses(model, small_models.excerpts(data.train, 32, 8, chance)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        falls[name].append(loss.item())
     print(f"{name:9}: mean loss of the last ten steps {sum(falls[name][-10:]) / 10:.2f}")
 print(f"knowing frequencies only: {only_frequencies:.2f}")
 

@@ -35,6 +35,7 @@ from matplotlib import pyplot
 from course import encoder, plots, position_explorer, positions, small_models
 
 torch.manual_seed(0)
+torch.set_num_threads(1)  # models this small gain nothing from a second thread, and lose much on a busy machine
 torch.set_printoptions(precision=3, sci_mode=False)
 
 # %% [markdown]

@@ -274,8 +274,8 @@ for token, gradient in zip(vocabulary, layer.weight.grad.tolist(), strict=True):
 #
 # ### A real table
 #
-# `E` above was invented. MiniLM's was learnt: first from a large amount of English, where the task was to guess
-# hidden words as a larger model does, then from pairs of sentences that belong together. Each token has 384
+# `E` above was invented. MiniLM's was learnt: first by imitating, on a large amount of English, a larger model
+# that had learnt to guess hidden words, then from pairs of sentences that belong together. Each token has 384
 # numbers.
 
 # %%
@@ -288,8 +288,10 @@ print("king:", [round(x, 2) for x in table[minilm.tokenizer.convert_tokens_to_id
 # is 1 for the same direction, 0 for no relation, and it ignores length: $\cos(a, b) = \dfrac{a \cdot b}{\lVert
 # a \rVert \, \lVert b \rVert}$.
 #
-# **Before you run:** by hand, the cosine of (3, 4) and (4, 3) is 24 / 25. Which four groups do you expect among
-# the twelve words below?
+# By hand: (3, 4) and (4, 3) have the dot product 12 + 12 = 24 and the length 5 each, so the cosine is 24 / 25 =
+# 0.96.
+#
+# **Before you run:** which four groups do you expect among the twelve words below?
 
 # %%
 chosen = ["king", "queen", "prince", "sword", "dagger", "knife"]
@@ -312,7 +314,7 @@ plots.show(
 
 # %% [markdown]
 # Nobody told the model what a weekday is. Words that occur in similar surroundings got similar vectors, because
-# that made the guessing easier. Ask for the nearest tokens of any word.
+# the model can then treat them alike, and that served the training. Ask for the nearest tokens of any word.
 #
 # **Try it:** before each, write down three neighbours that you expect. Try `sword`, `seven`, `bank`, then your
 # own.

@@ -15,7 +15,7 @@ from grader.run import CheckResult
 from grader.values import Handle
 
 KEPT = 16
-_RTOL, _ATOL = 2e-3, 2e-4
+_RTOL, _RTOL_OF_HALVES, _ATOL = 2e-3, 2e-2, 2e-4
 
 
 def fingerprint(trace: list[tuple]) -> list:
@@ -81,12 +81,14 @@ def _number(x: float) -> Any:
     return x if isinstance(x, int) and abs(x) < 2**53 else float(f"{x:.4g}")
 
 
-def alike(left: Any, right: Any) -> bool:
+def alike(left: Any, right: Any, rtol: float = _RTOL) -> bool:
     """Return whether two fingerprints, or two JSON values that hold some, are equal but for rounding."""
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return math.isclose(left, right, rel_tol=_RTOL, abs_tol=_ATOL)
+        return math.isclose(left, right, rel_tol=rtol, abs_tol=_ATOL)
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(alike, left, right))
+        return len(left) == len(right) and all(alike(a, b, rtol) for a, b in zip(left, right, strict=True))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(alike(left[key], right[key]) for key in left)
+        halves = left.get("dtype") in ("torch.float16", "torch.bfloat16")
+        rtol = _RTOL_OF_HALVES if halves else rtol
+        return left.keys() == right.keys() and all(alike(left[key], right[key], rtol) for key in left)
     return left == right

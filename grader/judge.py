@@ -67,11 +67,11 @@ class Assignment:
         return sum(one.exercise.points for one in self.loaded.values())
 
     @cached_property
-    def prelude(self) -> str:
+    def imports(self) -> str:
         """The released notebook's own imports, which every answer may count on."""
         source = next(c["source"] for c in self.template["cells"] if _grade_id(c) == "imports")
         lines = "".join(source).splitlines()
-        return PRELUDE + "\n".join(
+        return "\n".join(
             line for line in lines if line.startswith(("import ", "from ")) and "grader" not in line
         )
 
@@ -111,7 +111,7 @@ def judge(
     Raises:
         GraderBroke: when a check stumbles over the right answer too.
     """
-    channel = _Children(nursery, [assignment.prelude, *cells])
+    channel = _Children(nursery, [PRELUDE + assignment.imports, *cells])
     results: dict[str, ExerciseResult] = {}
     try:
         outcomes = channel.outcomes()

@@ -19,10 +19,15 @@ def standing_alone(one: Loaded, name: str) -> str:
     """
     tree = ast.parse(one.source)
     wanted = _needed(tree, name)
+    chosen = next(node for node in tree.body if name in names_bound(node))
+    if isinstance(chosen, ast.ClassDef):  # a learner's class has the exercise's name, and PyTorch's errors quote it
+        chosen.name = name = one.exercise.name
     parts = [
         ast.unparse(_bare(node))
         for node in tree.body
-        if (isinstance(node, (ast.Import, ast.ImportFrom)) and not _ours(node)) or wanted & set(names_bound(node))
+        if (isinstance(node, (ast.Import, ast.ImportFrom)) and not _ours(node))
+        or node is chosen
+        or wanted & set(names_bound(node))
     ]
     if name != one.exercise.name:
         parts.append(f"{one.exercise.name} = {name}")

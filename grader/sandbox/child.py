@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from grader.values import Handle, copied
 GRACE = 2.0
 MAX_QUESTION = 1 << 32
 MAX_NESTING = 20
+NOTES = ("seed", "release")  # nothing comes of these that is worth waiting for: they go with the next operation
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,16 @@ class Child(Channel):
         self._parent, self._post, self._process, self._handle = parent, post, process, handle
         self._limits, self._place = limits, place
         self._left, self._asked, self._nesting, self._calls = limits.total_seconds, 0.0, 0, 0
+        self._notes: list[tuple] = []
         self._lent: dict[int, Callable] = {}
         self._lost: ChildLost | None = None
         self._cell: int | None = 0
-        self._poll = select.poll()
+        self._buffer = bytearray()
         self._post.setblocking(False)
-        self._poll.register(handle, select.POLLIN)
+        self._polls = {event: select.poll() for event in (select.POLLIN, select.POLLOUT)}
+        for event, poll in self._polls.items():
+            poll.register(handle, select.POLLIN)
+            poll.register(post, event)
 
     def run(self, cells: list[str], seed: int) -> None:
         """Have the child run the cells; return when all have run.
@@ -125,13 +130,19 @@ class Child(Channel):
         """
         if self._nesting >= MAX_NESTING:
             self._end("protocol", "calls and calls back were nested too deeply")
+        if operation in NOTES:
+            if self._lost:
+                raise self._lost
+            self._notes.append((operation, *details))
+            return Reply(None, None)
         started = time.monotonic()
         deadline = started + min(self._limits.call_seconds, self._left)
         if self._nesting == 0:
             self._asked, self._calls = started, 0
         self._nesting += 1
         try:
-            self._send("do", operation, *details, deadline=deadline)
+            notes, self._notes = self._notes, []
+            self._send("do", operation, *details, deadline=deadline, before=notes)
             while True:
                 kind, values = self._receive(deadline, "a call")
                 if kind == "reply":
@@ -266,10 +277,12 @@ class Child(Channel):
 
     # ---- frames, with deadlines ----
 
-    def _send(self, kind: str, *values: Any, deadline: float) -> None:
+    def _send(self, kind: str, *values: Any, deadline: float, before: Sequence[tuple] = ()) -> None:
         if self._lost:
             raise self._lost
-        data = memoryview(wire.frame(kind, *values, max_body=MAX_QUESTION))
+        frames = [wire.frame("note", *note, max_body=MAX_QUESTION) for note in before]
+        frames.append(wire.frame(kind, *values, max_body=MAX_QUESTION))
+        data = memoryview(b"".join(frames))
         while data:
             try:
                 data = data[self._post.send(data) :]
@@ -289,33 +302,29 @@ class Child(Channel):
             self._end("protocol", str(error))
 
     def _exactly(self, size: int, deadline: float, what: str) -> bytes:
-        data = bytearray(size)
-        view = memoryview(data)
-        while size:
+        while len(self._buffer) < size:
+            self._wait(select.POLLIN, deadline, what)
             try:
-                count = self._post.recv_into(view[len(data) - size :])
+                piece = self._post.recv(max(1 << 16, min(size - len(self._buffer), 1 << 22)))
             except BlockingIOError:
-                self._wait(select.POLLIN, deadline, what)
                 continue
             except OSError:
-                count = 0
-            if not count:
+                piece = b""
+            if not piece:
                 select.select([self._handle], [], [], 1.0)
                 self._end(None, "")
-            size -= count
-            if size and time.monotonic() > deadline:
-                self._end("time", f"{what} took too long")
-        return bytes(data)
+            self._buffer += piece
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
 
     def _wait(self, event: int, deadline: float, what: str) -> None:
         """Wait until the wire is ready; a child that ended, or that takes too long, is lost."""
-        self._poll.register(self._post, event)
-        ready = dict(self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+        left = deadline - time.monotonic()
+        ready = dict(self._polls[event].poll(left * 1000)) if left > 0 else {}
         if self._post.fileno() in ready:
-            return
+            return  # perhaps its last words
         if self._handle in ready:
-            if event == select.POLLIN and select.select([self._post], [], [], 0)[0]:
-                return  # its last words
             self._end(None, "")
         if time.monotonic() - self._asked >= self._left:
             self._end("time", f"cells and calls together took more than {self._limits.total_seconds:g} s")

@@ -24,6 +24,7 @@ class Line:
     def __init__(self, descriptor: int, max_body: int):
         self._socket = socket.socket(fileno=descriptor)
         self._max_body = max_body
+        self._buffer = bytearray()
 
     def send(self, kind: str, *values: Any) -> None:
         """Send a message, or raise `WireError` with nothing sent."""
@@ -34,14 +35,14 @@ class Line:
         header, body = wire.lengths(self._exactly(wire.HEAD.size), 1 << 40)
         return wire.parsed(self._exactly(header), self._exactly(body))
 
-    def _exactly(self, size: int) -> bytearray:
-        data = bytearray(size)
-        view = memoryview(data)
-        while size:
-            count = self._socket.recv_into(view[-size:])
-            if not count:
+    def _exactly(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            piece = self._socket.recv(max(1 << 16, min(size - len(self._buffer), 1 << 22)))
+            if not piece:
                 os._exit(0)
-            size -= count
+            self._buffer += piece
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return data
 
 
@@ -77,7 +78,10 @@ class _Answers:
         self._servant = Servant(namespace, self._call_back)
 
     def answer(self, kind: str, values: list) -> None:
-        """Perform one operation and send its reply; a reply that cannot pass becomes an error."""
+        """Perform one operation and, unless it is a note, send its reply; one that cannot pass becomes an error."""
+        if kind == "note":
+            self._servant.perform(*values)
+            return
         if kind != "do":
             raise wire.WireError(f"no message of kind {kind}")
         try:

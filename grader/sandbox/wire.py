@@ -49,6 +49,16 @@ _ALL_DTYPES = {str(d).removeprefix("torch."): d for d in vars(torch).values() if
 _WHOLE_BYTES = re.compile(r"bool|u?int(8|16|32|64)|b?float(8_\w+|16|32|64)|complex(32|64|128)|float4_e2m1fn_x2")
 _TENSORS = {name: dtype for name, dtype in _ALL_DTYPES.items() if _WHOLE_BYTES.fullmatch(name)}
 _NAMES = {dtype: name for name, dtype in _ALL_DTYPES.items()}
+_DIRECT = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float32, torch.float64}
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} stands for itself")
+
+
+# Making an encoder and a decoder takes longer than using one.
+_ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
+_DECODE = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 class WireError(Exception):
@@ -63,7 +73,7 @@ def frame(kind: str, *values: Any, max_body: int) -> bytes:
     """
     writer = _Writer(max_body)
     try:
-        header = json.dumps([kind, *(writer.packed(value, 0) for value in values)], separators=(",", ":")).encode()
+        header = _ENCODE([kind, *[writer.packed(value, 0) for value in values]]).encode()
     except (ValueError, RecursionError) as error:
         raise WireError(f"a value cannot be written: {error}") from None
     if len(header) > MAX_HEADER:
@@ -96,7 +106,7 @@ def parsed(header: bytes, body: bytes, lends: bool = True) -> tuple[str, list]:
     if header.count(b"[") + header.count(b"{") + header.count(b",") > 2 * MAX_VALUES:
         raise WireError(f"a message has more than {MAX_VALUES:,} values")
     try:
-        loaded = json.loads(header, parse_constant=_no_constant)
+        loaded = _DECODE(header.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise WireError(f"the header is no JSON: {str(error)[:100]}") from None
     if type(loaded) is not list or not loaded or type(loaded[0]) is not str or len(loaded[0]) > 20:
@@ -170,9 +180,12 @@ class _Writer:
         if name not in _TENSORS or value.layout != torch.strided or value.device.type != "cpu":
             raise WireError(f"a tensor of {value.dtype}, {value.layout}, on {value.device} cannot pass")
         self._demand_room(value.numel() * value.element_size())
-        plain = value.detach().resolve_conj().resolve_neg().contiguous()
-        raw = plain.reshape(-1).view(torch.uint8).numpy().tobytes()
-        return ["T", name, list(plain.shape), self._added_array(raw)]
+        if value.dtype in _DIRECT and not value.requires_grad and not value.is_neg():
+            raw = value.numpy().tobytes()
+        else:
+            plain = value.detach().resolve_conj().resolve_neg().contiguous()
+            raw = plain.reshape(-1).view(torch.uint8).numpy().tobytes()
+        return ["T", name, list(value.shape), self._added_array(raw)]
 
     def _array(self, value: np.ndarray) -> list:
         if not _NUMPY.fullmatch(value.dtype.str):
@@ -288,12 +301,11 @@ class _Reader:
             raise WireError("a tensor has an unknown dtype")
         dtype = _TENSORS[name]
         raw = self._taken_array(shape, size, dtype.itemsize)
-        tensor = torch.empty(shape, dtype=dtype)
-        if size:
-            if dtype is torch.bool and raw.max() > 1:
-                raise WireError("a boolean is neither 0 nor 1")
-            tensor.reshape(-1).view(torch.uint8).numpy()[:] = raw
-        return tensor
+        if not size:
+            return torch.empty(shape, dtype=dtype)
+        if dtype is torch.bool and raw.max() > 1:
+            raise WireError("a boolean is neither 0 nor 1")
+        return torch.from_numpy(raw.copy()).view(dtype).reshape(shape)
 
     def _array(self, name: Any, shape: Any, size: Any) -> np.ndarray:
         if type(name) is not str or not _NUMPY.fullmatch(name):
@@ -349,7 +361,3 @@ def _demand_spread(keys: list) -> None:
         [(_, most)] = Counter(hash(key).to_bytes(8, "big", signed=True) for key in keys).most_common(1)
         if most > MAX_SAME_HASH:
             raise WireError("too many keys have the same hash")
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} stands for itself")

@@ -1,0 +1,75 @@
+"""A candidate in a sandboxed child gets the verdicts, messages and diagnoses that it gets in this process."""
+
+import functools
+
+import pytest
+import torch
+
+from grader.candidate import Link, LocalChannel
+from grader.diagnose import diagnose
+from grader.judge import assignment
+from grader.run import run_checks
+from grader.sandbox import Zygote
+from grader.shipping import with_uses
+
+WEEKS = ["week01"]
+SAMPLE = 4  # of an exercise's mutants, spread evenly, in the quick run
+
+
+@pytest.fixture(scope="module")
+def zygote():
+    with Zygote() as zygote:
+        yield zygote
+
+
+def said(loaded, book, channel) -> list:
+    """All that a student or an instructor could see of a result."""
+    exercise = loaded.exercise
+    with torch.random.fork_rng(devices=[]):
+        result = run_checks(exercise.checks, Link(channel), exercise.name, exercise.points, seed=7)
+    checks = [(check.check.name, check.outcome, check.message) for check in result.checks]
+    return [result.status, result.score, diagnose(result.checks, book["mutants"]), checks]
+
+
+@functools.cache
+def cases(root, whole: bool) -> list:
+    found = []
+    for week in WEEKS:
+        for name, one in assignment(root, week).loaded.items():
+            mutants = [mutant.name for mutant in one.exercise.mutants]
+            step = 1 if whole else max(1, len(mutants) // SAMPLE)
+            variants = [variant.__name__ for variant in one.exercise.variants]
+            found += [(week, name, answer) for answer in [name, *variants, *mutants[::step], None]]
+    return found
+
+
+def pytest_generate_tests(metafunc):
+    if "case" in metafunc.fixturenames:
+        whole = metafunc.function.__name__.startswith("test_every")
+        found = cases(metafunc.config.rootpath, whole)
+        metafunc.parametrize("case", found, ids=["/".join(map(str, case)) for case in found])
+
+
+def compare(root, zygote, case) -> None:
+    week, name, answer = case
+    course = assignment(root, week)
+    one = course.loaded[name]
+    if answer is None:
+        stub = next(c for c in course.template["cells"] if c["metadata"]["nbgrader"]["grade_id"] == name)
+        cells = ["".join(stub["source"])]
+    else:
+        cells = with_uses(one, answer, course.loaded)
+    namespace: dict = {}
+    for cell in [course.imports, *cells]:
+        exec(cell, namespace)
+    with zygote.open([course.imports, *cells]) as child:
+        assert said(one, course.book[name], child) == said(one, course.book[name], LocalChannel(namespace))
+
+
+def test_a_sample_is_judged_alike(root, zygote, case):
+    compare(root, zygote, case)
+
+
+@pytest.mark.heavy
+def test_every_candidate_is_judged_alike(root, zygote, case):
+    compare(root, zygote, case)

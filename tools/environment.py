@@ -73,7 +73,7 @@ def install_venv_module():
         import debian
 
         done = debian.install(["python3-venv"])
-    except Exception:
+    except (ImportError, OSError):
         done = False
     if not done:
         raise CannotSetUp(f"this Python has no venv module. `sudo apt-get install python3-venv`{AGAIN}")
@@ -105,7 +105,7 @@ def pip(*arguments, total=0):
         for line in process.stdout:
             log.write(line)
             lines.append(line)
-            if re.match(r"(Collecting|Processing|Obtaining) ", line):
+            if re.match(r"Collecting |Processing |Requirement already", line):
                 count += 1
             if counts:
                 unpacking = ", now unpacking" if line.startswith("Installing collected") else ""

@@ -80,6 +80,7 @@ def test_assignment(page, lab, clone):
     outputs = notebook.run(check)
     assert "checks pass" in html(outputs)
     assert errors(outputs) == []
+    notebook.show(answer)
     photograph(page, "right")
 
     notebook.save()

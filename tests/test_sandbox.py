@@ -210,7 +210,7 @@ def assert_equal(pair, question):
     return there
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__}-{str(value)[:12]!r}")
+@pytest.mark.parametrize("value", VALUES, ids=[f"{i}-{type(v).__name__}" for i, v in enumerate(VALUES)])
 def test_every_kind_of_value_comes_back_as_in_this_process(pair, value):
     outcome = assert_equal(pair, lambda link: link.look_up("echo")(value, value, named=value))
     assert outcome[0] == "value"

@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import AttentionInterface, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from course import corpus
+from course import card, corpus, exam
+from course.model import load
 
 
 @dataclass(frozen=True)
@@ -236,12 +238,19 @@ def save(folder: Path, step: int, model, opts, log) -> None:
     (folder / "checkpoint.new").replace(folder / "checkpoint.pt")
 
 
-def train(recipe: Recipe, folder: Path, tokenizer: PreTrainedTokenizerFast, stop_at: int | None = None,
-          save_every: float = 180.0, report_every: int = 50) -> LlamaForCausalLM:  # fmt: skip
+def train(
+    recipe: Recipe,
+    folder: Path,
+    tokenizer: PreTrainedTokenizerFast,
+    stop_at: int | None = None,
+    save_every: float = 180.0,
+    report_every: int = 50,
+    report: Callable[[dict], None] = lambda entry: None,
+) -> LlamaForCausalLM:
     """Train to the recipe's last step, or to `stop_at`, from the checkpoint in `folder` where there is one.
 
     Writes `checkpoint.pt` every `save_every` seconds and at the end, and a line of figures to `log.jsonl` every
-    `report_every` steps.
+    `report_every` steps, which `report` is called with too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model, batches, log, first = build(recipe), Batches(recipe, tokenizer), [], 0
@@ -282,6 +291,7 @@ def train(recipe: Recipe, folder: Path, tokenizer: PreTrainedTokenizerFast, stop
             sums = torch.zeros(3)
             with (folder / "log.jsonl").open("a") as file:
                 file.write(json.dumps(entry) + "\n")
+            report(entry)
         if time.time() - saved_at > save_every and (step + 1) % report_every == 0:
             save(folder, step + 1, model, opts, log)
             saved_at = time.time()
@@ -303,6 +313,7 @@ def main() -> None:
     parser.add_argument("--phases", default="recall:1500,mixed:3000", help="stages and their steps")
     parser.add_argument("--cooldown", type=int, default=600)
     parser.add_argument("--muon-rate", type=float, default=0.02)
+    parser.add_argument("--questions", type=int, default=200, help="of each part of the exam")
     parser.add_argument("--held-steps", type=int, default=1500)
     parser.add_argument("--no-look-back", action="store_true")
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler; about 1.6 times as fast")
@@ -321,7 +332,18 @@ def main() -> None:
     if not home.exists():
         corpus.train_tokenizer().save_pretrained(home)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(home)
-    export(train(recipe, arguments.folder, tokenizer), tokenizer, arguments.folder / "model")
+
+    def show(entry: dict) -> None:
+        line = "step {step:>6} of {all} · text {text_loss:.2f} · answers {answer_loss:.2f} · {answer_right:.0%} right"
+        print(line.format(all=recipe.steps, **entry), f"· {entry['seconds']:.0f} s", flush=True)
+
+    home = arguments.folder / "model"
+    export(train(recipe, arguments.folder, tokenizer, report=show), tokenizer, home)
+    log = [json.loads(line) for line in (arguments.folder / "log.jsonl").read_text().splitlines()]
+    trained = load(home)
+    scores = exam.sit(trained.model, tokenizer, arguments.questions)
+    card.write(home, recipe, log, scores, arguments.questions, trained)
+    print(f"The model, its card and its loss curve lie in {home}.")
 
 
 if __name__ == "__main__":

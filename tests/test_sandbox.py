@@ -467,7 +467,7 @@ import os, time
 def bomb():
     for _ in range(12):
         if os.fork() == 0:
-            held = bytearray(b"x" * (300 << 20))
+            held = b"x" * (200 << 20)
             time.sleep(1000)
     time.sleep(2)
 """

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+_DATA = frozenset((bool, int, float, complex, str, bytes))
+
 
 @dataclass(frozen=True)
 class Handle:
@@ -26,8 +28,11 @@ def copied(value: Any, other: Callable[[Any], Any]) -> Any:
 
     Subclasses (parameters, string enums, named tuples) become their plain base, as they would on the wire.
     """
-    if value is None or type(value) in (bool, int, float, complex, str, bytes):
+    kind = type(value)
+    if value is None or kind in _DATA:
         return value
+    if kind is tuple or kind is list:
+        return kind([copied(item, other) for item in value])
     if isinstance(value, torch.Tensor):
         return value.detach().as_subclass(torch.Tensor).clone(memory_format=torch.contiguous_format)
     if isinstance(value, np.ndarray) and value.dtype != object:

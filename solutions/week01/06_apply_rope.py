@@ -19,6 +19,8 @@ Turn `x` of shape (…, T, d), the token in row $t$ by the position `positions[t
 `apply_rotary_pos_emb` of transformers is not an answer here.
 """
 
+import functools
+
 import torch
 
 from grader import close, exercise, leaves_alone, raises, vjp
@@ -140,14 +142,21 @@ def leaves_its_input_alone(apply_rope):
     leaves_alone(apply_rope, torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([3, 1]))
 
 
-def _by_llama(x, positions, base=10000.0):
+@functools.cache
+def _llama_angles(d, base):
     from transformers import LlamaConfig
-    from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
+    from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
-    *leading, length, d = x.shape
     config = LlamaConfig(hidden_size=d, head_dim=d, num_attention_heads=1)
     config.rope_parameters = {"rope_type": "default", "rope_theta": base}
-    cos, sin = LlamaRotaryEmbedding(config)(x, positions[None])
+    return LlamaRotaryEmbedding(config)
+
+
+def _by_llama(x, positions, base=10000.0):
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+    *leading, length, d = x.shape
+    cos, sin = _llama_angles(d, base)(x, positions[None])
     heads = x.reshape(1, -1, length, d)
     return apply_rotary_pos_emb(heads, heads, cos, sin)[0].reshape(*leading, length, d)
 

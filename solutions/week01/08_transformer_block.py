@@ -24,6 +24,7 @@ For the parts use what you have written, or the library's (`nn.RMSNorm`, `F.scal
 library (`LlamaDecoderLayer`, `nn.TransformerEncoderLayer`) is not an answer here.
 """
 
+import functools
 import math
 
 import torch
@@ -196,13 +197,12 @@ def leaves_its_input_alone(TransformerBlock):
     leaves_alone(llama_block(TransformerBlock), llama_example()[0])
 
 
-def _pair(TransformerBlock, rng):
-    """A block, transformers' layer as a function of x, both with the same drawn weights, and an x for them."""
+@functools.cache
+def _llama_layer(d_model, n_heads, d_hidden):
+    """transformers' layer, whose weights the caller sets, and the angles that it asks for."""
     from transformers import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
-    batch, length, n_heads, half, d_hidden = torch.randint(1, 6, (5,), generator=rng).tolist()
-    d_model, d_hidden = 2 * half * n_heads, 2 * d_hidden + 1
     config = LlamaConfig(
         hidden_size=d_model,
         intermediate_size=d_hidden,
@@ -211,7 +211,14 @@ def _pair(TransformerBlock, rng):
         rms_norm_eps=1e-6,
         attn_implementation="eager",
     )
-    layer, rope = LlamaDecoderLayer(config, 0), LlamaRotaryEmbedding(config)
+    return LlamaDecoderLayer(config, 0), LlamaRotaryEmbedding(config)
+
+
+def _pair(TransformerBlock, rng):
+    """A block, transformers' layer as a function of x, both with the same drawn weights, and an x for them."""
+    batch, length, n_heads, half, d_hidden = torch.randint(1, 6, (5,), generator=rng).tolist()
+    d_model, d_hidden = 2 * half * n_heads, 2 * d_hidden + 1
+    layer, rope = _llama_layer(d_model, n_heads, d_hidden)
     weights = {
         name: torch.randn(weight.shape, generator=rng) / (weight.shape[-1] ** 0.5 if weight.dim() == 2 else 1)
         for name, weight in layer.state_dict().items()

@@ -70,8 +70,7 @@ def _move_in(settings: dict[str, Any], control: socket.socket) -> None:
         _ask_to_be_placed(control)
         return
     inner = confine.NEW_NS | confine.NEW_PID | confine.NEW_NET | confine.NEW_IPC | confine.NEW_UTS
-    if os.geteuid() == 0:
-        confine.unshare(confine.NEW_NS)
+    if _owns_the_machine():
         room.build(settings["libraries"], settings["package"], nursery.USER)
         room.close()
         confine.unshare(confine.NEW_USER | inner)
@@ -80,12 +79,27 @@ def _move_in(settings: dict[str, Any], control: socket.socket) -> None:
     else:
         confine.unshare(confine.NEW_USER | inner)
         _ask_to_be_placed(control)
+        if os.geteuid() != nursery.USER:
+            confine.become(nursery.USER)
         room.build(settings["libraries"], settings["package"], nursery.USER)
         room.close()
     socket.sethostname("sandbox")
     for path in settings["libraries"]:
         if not os.access(path, os.R_OK | os.X_OK):
             raise PermissionError(f"{path} must be readable for every user (`chmod -R o+rX`)")
+
+
+def _owns_the_machine() -> bool:
+    """Take a mount namespace as root, where root may; root in a container is often like anybody else."""
+    from grader.sandbox import confine
+
+    if os.geteuid() != 0:
+        return False
+    try:
+        confine.unshare(confine.NEW_NS)
+    except PermissionError:
+        return False
+    return True
 
 
 def _filter_if_any(settings: dict[str, Any]) -> bytes:

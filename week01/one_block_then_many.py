@@ -480,8 +480,8 @@ plots.show(
 
 # %% [markdown]
 # Post-norm has learnt how often each character occurs, and is stuck. **Limits**: with warm-up and patience post-norm
-# trains, and BERT is proof. Some find its end result better. And pre-norm has its own price: in a stream that has
-# grown long, what late layers add counts for little. Newer models mix both (Gemma 2 has norms before *and* after each
+# trains, and BERT is proof. In shallow stacks its end result is often the better one (Takase et al. 2022). And pre-norm
+# has its own price: in a stream that has grown long, what late layers add counts for little. Newer models mix both (Gemma 2 has norms before *and* after each
 # sublayer).
 
 # %% [markdown]
@@ -871,7 +871,8 @@ print(small_models.continue_text(writer, data, "My lord, ", 300, window=48))
 #   [transformer-circuits.pub](https://transformer-circuits.pub/2021/framework/index.html)
 # - LayerNorm: Ba et al., 2016, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450); RMSNorm: Zhang and Sennrich,
 #   2019, [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)
-# - Pre-norm and post-norm: Xiong et al., 2020, [arXiv:2002.04745](https://arxiv.org/abs/2002.04745)
+# - Pre-norm and post-norm: Xiong et al., 2020, [arXiv:2002.04745](https://arxiv.org/abs/2002.04745);
+#   Takase et al., 2022, [arXiv:2206.00330](https://arxiv.org/abs/2206.00330)
 # - SwiGLU: Shazeer, *GLU Variants Improve Transformer*, 2020, [arXiv:2002.05202](https://arxiv.org/abs/2002.05202);
 #   GELU: Hendrycks and Gimpel, 2016, [arXiv:1606.08415](https://arxiv.org/abs/1606.08415)
 # - MLPs as memories: Geva et al., 2021, [arXiv:2012.14913](https://arxiv.org/abs/2012.14913); why neurons are shared:

@@ -417,8 +417,8 @@ by_llama = apply_rotary_pos_emb(halves, halves, cos, sin)[0].view(2, 32).T
 print("equal after the shuffle:", torch.allclose(by_paper, by_llama, atol=1e-5))
 
 # %% [markdown]
-# Forget the shuffle when you convert a checkpoint, and the model still runs, and talks nonsense. It is a well-known
-# bug.
+# Forget the shuffle when you convert a checkpoint (a file of trained weights) from one code to the other, and the
+# model still runs, and talks nonsense. It is a well-known bug.
 #
 # ### Does the score fall with distance?
 #

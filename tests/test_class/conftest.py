@@ -1,5 +1,6 @@
 """A class of week 1 in a course of its own: notebooks put together from the exercise files' right and wrong answers."""
 
+import functools
 import json
 import shutil
 import subprocess
@@ -10,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from grader.judge import Assignment, assignment
-from grader.shipping import standing_alone
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
+from submissions import submission
 
 WEEK = "week01"
-# Student: {exercise: the name of a definition in its file}. A key "*" stands for every other exercise; an exercise
-# that is not named keeps its stub. Numbers name variants.
 STUDENTS: dict[str, dict[str, str | int]] = {
     "ada": {"*": "answer"},
     "ben": {"*": 0},
@@ -40,26 +41,8 @@ def week(root) -> Assignment:
 
 @pytest.fixture(scope="session")
 def compose(week) -> Callable[..., dict]:
-    """Return a function that makes a notebook of {exercise: definition}; a definition with a line break is source."""
-
-    def source(name: str, choice: str | int) -> str:
-        exercise = week.loaded[name].exercise
-        if isinstance(choice, int):
-            choice = exercise.variants[choice % len(exercise.variants)].__name__
-        if "\n" in choice:
-            return choice
-        return standing_alone(week.loaded[name], name if choice == "answer" else choice)
-
-    def make(answers: dict[str, str | int]) -> dict:
-        notebook = json.loads(json.dumps(week.template))
-        for cell in notebook["cells"]:
-            name = cell["metadata"]["nbgrader"]["grade_id"]
-            choice = answers.get(name, answers.get("*"))
-            if name in week.loaded and choice is not None:
-                cell["source"] = source(name, choice)
-        return notebook
-
-    return make
+    """Return a function that makes a notebook of {exercise: choice}; see tools/submissions.py."""
+    return functools.partial(submission, week)
 
 
 @pytest.fixture(scope="session")

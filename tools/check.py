@@ -175,7 +175,8 @@ def _clashes(loaded: dict[str, Loaded]) -> Iterator[str]:
             is_check = any(ast.unparse(d) == f"check.{name}" for d in getattr(node, "decorator_list", []))
             for bound in names_bound(node):
                 if not is_check and owners.setdefault(bound, name) != name:
-                    yield f"{one.path.relative_to(ROOT)}: `{bound}` is also a name of {owners[bound]}'s checks: rename it."
+                    place = one.path.relative_to(ROOT)
+                    yield f"{place}: `{bound}` is also a name of the checks of {owners[bound]}: rename it."
 
 
 def _published_text(path: Path) -> str:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lab test test-all lint check build bench lock packages
+.PHONY: setup lab test test-all lint check build bench pretrain lock packages
 
 setup:
 	@$(PYTHON) tools/environment.py
@@ -27,6 +27,9 @@ build: setup
 
 bench: setup
 	@$(BIN)/python tools/bench.py
+
+pretrain: setup
+	@$(BIN)/python -m course.pretrain --size $(or $(SIZE),1m) --folder runs/$(or $(SIZE),1m)
 
 lock: setup
 	@$(BIN)/python tools/lock.py

@@ -92,6 +92,15 @@ class Stage:
 
 
 STAGES = {
+    "names": Stage(
+        128,
+        0.05,
+        (
+            (1, passages.echo),
+            (4, lambda rng: passages.retold(rng, rng.randint(2, 5), 2, plain=True)),
+            (4, lambda rng: passages.recall(rng, rng.randint(2, 4), 1, 10, plain=True)),
+        ),
+    ),
     "recall": Stage(
         128,
         0.1,

@@ -36,11 +36,11 @@ class Size:
 
 
 SIZES = {
-    "0.3m": Size(2, 96, 4, 2, 256),
-    "1m": Size(4, 128, 8, 4, 320),
-    "3m": Size(4, 256, 8, 4, 640),
-    "4m": Size(6, 256, 8, 4, 640),
-    "10m": Size(6, 384, 12, 4, 1024),
+    "0.3m": Size(2, 64, 4, 2, 192),
+    "1m": Size(4, 128, 4, 2, 320),
+    "3m": Size(4, 256, 4, 2, 704),
+    "4m": Size(6, 256, 4, 2, 640),
+    "10m": Size(6, 384, 6, 2, 1024),
 }
 
 
@@ -86,7 +86,7 @@ def config(size: str) -> LlamaConfig:
         num_hidden_layers=s.layers,
         num_attention_heads=s.heads,
         num_key_value_heads=s.kv_heads,
-        head_dim=32,
+        head_dim=64,
         intermediate_size=s.hidden,
         max_position_embeddings=512,
         rms_norm_eps=1e-6,
@@ -129,13 +129,14 @@ def initialise(model: LlamaForCausalLM) -> None:
 
 
 @torch.no_grad()
-def look_back(model: LlamaForCausalLM, strength: float = 30.0, shared: float = 0.5) -> None:
-    """Make head h of the first layer look h + 1 tokens back.
+def look_back(model: LlamaForCausalLM, strength: float = 14.0, shared: float = 0.5) -> None:
+    """Make the heads of the first layer look 1, 2, 4, 6, … tokens back, and bring what they see to one place.
 
     Copying from the context needs heads that look at the tokens before (Olsson et al. 2022). A small model finds them
     late, because its first layer is soon taken by a poor shortcut: copying any word of the right kind. All embeddings
     get a direction in common; query and key read nothing else, the query turned by so many positions, so that rotary
-    positions make the product largest there.
+    positions make the product largest there. Values and outputs begin the same in all heads: a later layer can match
+    "this name was near" without learning it for each distance.
     """
     settings, attention = model.config, model.model.layers[0].self_attn
     depth, group = settings.head_dim, settings.num_attention_heads // settings.num_key_value_heads
@@ -149,11 +150,17 @@ def look_back(model: LlamaForCausalLM, strength: float = 30.0, shared: float = 0
     angles = model.model.rotary_emb.inv_freq.float()
     size = (strength * depth**0.5 / len(angles)) ** 0.5 / read
     straight = torch.cat([torch.ones_like(angles), torch.zeros_like(angles)])
+    brought = attention.o_proj.weight[:, :depth].clone() * settings.num_attention_heads**0.5
     for head in range(settings.num_attention_heads):
-        turned = torch.cat([(-(head + 1) * angles).cos(), (-(head + 1) * angles).sin()])
-        attention.q_proj.weight[head * depth : (head + 1) * depth] = size * torch.outer(turned, common)
-        key = head // group
-        attention.k_proj.weight[key * depth : (key + 1) * depth] = size * torch.outer(straight, common)
+        distance = max(1, 2 * head)
+        turned = torch.cat([(-distance * angles).cos(), (-distance * angles).sin()])
+        rows = slice(head * depth, (head + 1) * depth)
+        key_rows = slice(head // group * depth, (head // group + 1) * depth)
+        attention.q_proj.weight[rows] = size * torch.outer(turned, common)
+        attention.k_proj.weight[key_rows] = size * torch.outer(straight, common)
+        attention.v_proj.weight[key_rows] = attention.v_proj.weight[:depth]
+        attention.o_proj.weight[:, rows] = brought
+    attention.v_proj.weight -= torch.outer(attention.v_proj.weight @ common, common)
 
 
 def hold_look_back(model: LlamaForCausalLM, hold: bool) -> None:

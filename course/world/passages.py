@@ -8,7 +8,7 @@ from random import Random
 
 from course.world import words
 from course.world.document import Document
-from course.world.relations import RELATIONS, Relation, distinct
+from course.world.relations import PLAIN, RELATIONS, Relation, distinct
 
 UNKNOWN = "unknown"
 OPENINGS = ("Here is what we know.", "This is a note.", "Read this.", "Some facts:", "News of the day.", "Listen.")
@@ -34,11 +34,16 @@ def draw_people(rng: Random, n: int, made_up: float = 0.15) -> list[str]:
     return distinct(rng, n, words.made_up) if rng.random() < made_up else rng.sample(words.PEOPLE, n)
 
 
-def draw_facts(rng: Random, n_people: int, n_relations: int, made_up: float = 0.15) -> list[Fact]:
+def draw_relations(rng: Random, n: int, plain: bool = False) -> list[Relation]:
+    """`n` different relations; with `plain`, only those whose values are single words."""
+    return rng.sample([r for r in RELATIONS if r.name in PLAIN] if plain else RELATIONS, n)
+
+
+def draw_facts(rng: Random, n_people: int, n_relations: int, plain: bool = False) -> list[Fact]:
     """Facts in random order: each of `n_relations` relations holds for two people at least, values all different."""
-    people = draw_people(rng, n_people, made_up)
+    people = draw_people(rng, n_people, 0.0 if plain else 0.15)
     facts = []
-    for relation in rng.sample(RELATIONS, n_relations):
+    for relation in draw_relations(rng, n_relations, plain):
         who = rng.sample(people, rng.randint(min(2, n_people), n_people))
         facts += [Fact(p, relation, x) for p, x in zip(who, relation.values(rng, len(who)), strict=True)]
     rng.shuffle(facts)
@@ -79,12 +84,12 @@ def echo(rng: Random) -> Document:
     return document.add(f" {line}", answer=True).add("\n")
 
 
-def retold(rng: Random, n_people: int = 3, times: int = 2) -> Document:
+def retold(rng: Random, n_people: int = 3, times: int = 2, plain: bool = False) -> Document:
     """Facts of one relation, all in the same words, told again in another order."""
-    relation = rng.choice(RELATIONS)
+    (relation,) = draw_relations(rng, 1, plain)
     wording = rng.choice([w for w in relation.statements[:-1] if w.index("{p}") < w.index("{x}")])
     before, _, after = wording.partition(" {x}")
-    people = draw_people(rng, n_people)
+    people = draw_people(rng, n_people, 0.0 if plain else 0.15)
     pairs = list(zip(people, relation.values(rng, n_people), strict=True))
     document = Document("retold")
     for telling in range(times + 1):
@@ -95,9 +100,9 @@ def retold(rng: Random, n_people: int = 3, times: int = 2) -> Document:
     return document.add("\n")
 
 
-def recall(rng: Random, n_people: int = 2, n_relations: int = 2, n_questions: int = 6) -> Document:
-    """A passage of plain facts, then many questions, some of them sentences to complete."""
-    facts = draw_facts(rng, n_people, n_relations)
+def recall(rng: Random, n_people: int = 2, n_relations: int = 2, n_questions: int = 6, plain: bool = False) -> Document:
+    """A passage of facts, then many questions, some of them sentences to complete."""
+    facts = draw_facts(rng, n_people, n_relations, plain)
     document = Document("recall")
     opening = rng.choice(OPENINGS) + " " if rng.random() < 0.7 else ""
     document.add(opening + " ".join(state(rng, fact) for fact in facts))

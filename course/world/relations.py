@@ -50,6 +50,9 @@ def _codes(rng: Random, n: int) -> list[str]:
     return [str(code) for code in rng.sample(range(100, 10_000), n)]
 
 
+PLAIN = ("place", "job", "food", "pet", "colour", "day")  # relations whose values are single words of a list
+
+
 def distinct(rng: Random, n: int, draw: Callable[[Random], str]) -> list[str]:
     """`n` different draws, in the order drawn."""
     seen: dict[str, None] = {}

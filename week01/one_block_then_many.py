@@ -481,8 +481,8 @@ plots.show(
 # %% [markdown]
 # Post-norm has learnt how often each character occurs, and is stuck. **Limits**: with warm-up and patience post-norm
 # trains, and BERT is proof. In shallow stacks its end result is often the better one (Takase et al. 2022). And pre-norm
-# has its own price: in a stream that has grown long, what late layers add counts for little. Newer models mix both (Gemma 2 has norms before *and* after each
-# sublayer).
+# has its own price: in a stream that has grown long, what late layers add counts for little. Newer models mix both
+# (Gemma 2 has norms before *and* after each sublayer).
 
 # %% [markdown]
 # ## 5. Encoder, decoder, encoder-decoder: who sees whom

@@ -55,6 +55,7 @@ def prepare() -> None:
     main = types.ModuleType("__main__")
     shell = InteractiveShell.instance(config=config, user_module=main)
     sys.modules["__main__"] = main
+    sys.argv = [""]
     shell.showtraceback = shell.showsyntaxerror = shell.showindentationerror = lambda *_, **__: None
     shell.enable_gui = lambda *_: None
     for name in ("system", "system_raw", "system_piped"):
@@ -77,7 +78,6 @@ class Runner:
         try:
             signal.setitimer(signal.ITIMER_REAL, seconds)
             result = self.shell.run_cell(cell, store_history=False)
-            signal.setitimer(signal.ITIMER_REAL, 0)
             error = result.error_before_exec or result.error_in_exec
         except BaseException as escaped:
             error = escaped

@@ -43,7 +43,6 @@ def warm_up() -> None:
     reply = servant.perform("call", function, (torch.randn(4, 4), 1.5, "x", [1]), {})
     module = servant.perform("look_up", "_m").value
     servant.perform("vjp", module, (torch.randn(4, 4),), torch.ones(4, 4), True)
-    error = servant.perform("look_up", "nothing")
     for kind, *values in (("do", "call", function, (), {}), ("reply", None, reply.value, *reply.arguments)):
         data = wire.frame(kind, *values, max_body=1 << 20)
         header, body = wire.lengths(data[: wire.HEAD.size], 1 << 20)
@@ -53,7 +52,6 @@ def warm_up() -> None:
     for name in ("_t", "_f", "_M", "_m"):
         shell.user_ns.pop(name)
     shell.displayhook.flush()
-    del servant, error
 
 
 def run(settings: dict[str, Any], control: socket.socket) -> None:
@@ -63,7 +61,7 @@ def run(settings: dict[str, Any], control: socket.socket) -> None:
     try:
         confine.die_with_parent()
         if full:
-            own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if _has_proc() else None
+            own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
             settings["proc"] = _mount_proc()
     except OSError as error:
         control.send(json.dumps({"error": str(error)}).encode())
@@ -81,20 +79,20 @@ def run(settings: dict[str, Any], control: socket.socket) -> None:
             _answer_reap(control, int(rest))
 
 
-def _answer_fork(control: socket.socket, wire: int, settings: dict[str, Any], own: int | None) -> None:
+def _answer_fork(control: socket.socket, post: int, settings: dict[str, Any], own: int | None) -> None:
     try:
         if settings["isolation"] == "full":
             confine.enter(own, confine.NEW_PID)  # back to this namespace, so that a new one can be made for each child
             confine.unshare(confine.NEW_PID)
         child = os.fork()
     except OSError as error:
-        os.close(wire)
+        os.close(post)
         control.send(f"no {error}".encode())
         return
     if child == 0:
         control.detach()
-        _be_a_child(wire, settings)
-    os.close(wire)
+        _be_a_child(post, settings)
+    os.close(post)
     handle = os.pidfd_open(child)
     socket.send_fds(control, [f"ok {child}".encode()], [handle])
     os.close(handle)
@@ -108,10 +106,10 @@ def _answer_reap(control: socket.socket, child: int) -> None:
         control.send(b"0 0 0")
 
 
-def _be_a_child(wire: int, settings: dict[str, Any]) -> None:
+def _be_a_child(post: int, settings: dict[str, Any]) -> None:
     """Never returns: a child ends here, whatever happens in it."""
     try:
-        os.dup2(wire, 3)
+        os.dup2(post, 3)
         confine.close_from(4)
         line = inside.Line(3, settings["limits"]["reply_mb"] << 20)
         try:
@@ -140,6 +138,8 @@ def _confine(settings: dict[str, Any]) -> None:
     os.chdir(place)
     for name, value in _resources(limits, settings["space"]).items():
         confine.limit(name, value)
+    if settings["isolation"] == "full":  # elsewhere the user's other processes would count as well
+        confine.limit("NPROC", limits["processes"])
     confine.forbid_new_privileges()
     if settings["isolation"] == "full":
         confine.drop_capabilities()
@@ -157,7 +157,6 @@ def _resources(limits: dict[str, Any], space: int) -> dict[str, int]:
         "CPU": int(limits["total_seconds"]) * 2 + 5,
         "FSIZE": limits["disk_mb"] << 20,
         "NOFILE": limits["open_files"],
-        "NPROC": limits["processes"],
         "CORE": 0,
         "MEMLOCK": 0,
         "MSGQUEUE": 0,
@@ -168,10 +167,6 @@ def _resources(limits: dict[str, Any], space: int) -> dict[str, int]:
 def _address_space() -> int:
     with open("/proc/self/statm", "rb") as file:
         return int(file.read().split()[0]) * resource.getpagesize()
-
-
-def _has_proc() -> bool:
-    return os.path.isdir("/proc/self")
 
 
 def _mount_proc() -> bool:

@@ -64,6 +64,8 @@ class Checker:
         result = self._judged(name, {**namespace, name: candidate})
         if result.status == "failed":
             result.blocked_by = self._failing_uses(name, namespace)
+        if result.blocked_by:
+            result.diagnoses = []  # what is seen may be the other exercise's mistake
         result.flags = twins_called(source_of(candidate), self._book[name]["twins"])
         report = Report(result)
         _display(report)

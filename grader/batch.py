@@ -1,11 +1,15 @@
 """Grade a whole class: intake, many workers, the journal, one writer, one report."""
 
+import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from grader.intake import Submission
+import numpy
+
+from grader.intake import Found, Submission
 from grader.journal import Journal, key
 from grader.likeness import pairs
 from grader.pools import Pool
@@ -15,26 +19,96 @@ from grader.worker import Settings
 
 @dataclass
 class Batch:
-    """What came of a batch: the documented JSON, and the verdicts behind it."""
+    """What came of a batch. The verdicts lie in the journal and are read from there one by one.
 
-    json: dict[str, Any]
-    verdicts: list[Verdict]
+    Attributes:
+        seconds: wall time of the grading.
+        outcomes: of each submission its student, status and error.
+    """
+
+    settings: Settings
+    journal: Journal
+    seconds: float
+    outcomes: list[tuple[str, str, str | None]]
+    keys: list[str]
+    unsettled: dict[int, Verdict]
+    flags: dict[int, list[dict[str, str]]]
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Yield each submission's verdict, in order."""
+        for i, name in enumerate(self.keys):
+            verdict = self.unsettled.get(i) or self.journal.get(name)
+            verdict.json["flags"] += self.flags.get(i, [])
+            yield verdict
+
+    def write_json(self, path: Path) -> None:
+        """Write the report that docs/json.md describes."""
+        head = {"assignment": self.settings.week, "seed": self.settings.seed, "isolation": self.settings.isolation}
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:  # JSON's own escape for half a pair
+            file.write(json.dumps({**head, "seconds": self.seconds}, indent=1)[:-2] + ',\n "submissions": [')
+            for i, verdict in enumerate(self.verdicts()):
+                file.write((",\n" if i else "\n") + json.dumps(verdict.json, indent=1, ensure_ascii=False))
+            file.write("\n ]\n}\n")
+
+
+@dataclass
+class _Desk:
+    """The state of a batch under way."""
+
+    settings: Settings
+    found: list[Found]
+    journal: Journal
+    done: Callable[[Verdict], None]
+    force: bool
+    keys: dict[int, str] = field(default_factory=dict)
+    places: dict[int, int] = field(default_factory=dict)
+    outcomes: dict[int, tuple[str, str, str | None]] = field(default_factory=dict)
+    tokens: dict[int, numpy.ndarray] = field(default_factory=dict)
+    unsettled: dict[int, Verdict] = field(default_factory=dict)
+
+    def waiting(self, numbers: Iterable[int]) -> Iterator[Submission]:
+        """Yield those of the numbered submissions that the journal does not know; settle the others."""
+        for i in numbers:
+            one = self.found[i].read()
+            self.keys[i] = key(self.settings, one)
+            known = None if self.force else self.journal.get(self.keys[i])
+            if known is None:
+                self.places[id(one)] = i
+                yield one
+            else:
+                self.settle(i, known)
+
+    def settle(self, i: int, verdict: Verdict) -> None:
+        report = verdict.json
+        self.outcomes[i] = (report["student"], report["status"], report["error"])
+        if verdict.reading:
+            self.tokens[i] = numpy.array(verdict.reading["tokens"], dtype=numpy.int64)
+        self.done(verdict)
+
+    def record(self, one: Submission, verdict: Verdict) -> None:
+        """Put a new verdict into the journal. Where the grader itself broke, the next run is to try again."""
+        i = self.places.pop(id(one))
+        if verdict.json["status"] == "grader_error":
+            self.unsettled[i] = verdict
+        else:
+            self.journal.add(self.keys[i], verdict)
+        self.settle(i, verdict)
 
 
 def grade(
     settings: Settings,
-    submissions: list[Submission],
+    found: list[Found],
     pool: Pool,
     journal: Journal,
     quiet_pool: Pool,
-    done: Callable[[Verdict], None] = lambda _: None,
+    done: Callable[[Verdict], Any] = lambda _: None,
     force: bool = False,
 ) -> Batch:
-    """Grade `submissions`, taking from the journal what stands there already.
+    """Grade what was `found`, taking from the journal what stands there already.
 
     Args:
         settings: what decides a verdict.
-        submissions: one or more; each gets exactly one verdict.
+        found: one or more; each gets exactly one verdict.
         pool: grades many at once.
         journal: what is known, and where verdicts are recorded as they come.
         quiet_pool: grades one at a time; a time limit that was met counts only when it is met here again.
@@ -42,42 +116,19 @@ def grade(
         force: grade anew what the journal knows.
     """
     started = time.perf_counter()
-    verdicts: dict[int, Verdict] = {}
-    keys = [key(settings, one) for one in submissions]
-    places = {id(one): i for i, one in enumerate(submissions)}
-
-    def settle(i: int, verdict: Verdict, new: bool) -> None:
-        if new:
-            journal.add(keys[i], verdict)
-        verdicts[i] = verdict
-        done(verdict)
-
-    waiting = []
-    for i, one in enumerate(submissions):
-        known = None if force else journal.get(keys[i])
-        if known is None:
-            waiting.append(one)
-        else:
-            settle(i, known, new=False)
+    desk = _Desk(settings, found, journal, done, force)
     late = []
-    for one, verdict in pool.grade(waiting):
+    for one, verdict in pool.grade(desk.waiting(range(len(found)))):
         if verdict.timed_out:
-            late.append(one)
+            late.append(desk.places.pop(id(one)))
         else:
-            settle(places[id(one)], verdict, new=True)
-    for one, verdict in quiet_pool.grade(late):
-        settle(places[id(one)], verdict, new=True)
-    ordered = [verdicts[i] for i in range(len(submissions))]
-    reports = [verdict.json for verdict in ordered]
-    for report, flag in pairs(ordered):
-        report["flags"].append(flag)
-    return Batch(
-        {
-            "assignment": settings.week,
-            "seed": settings.seed,
-            "isolation": settings.isolation,
-            "seconds": round(time.perf_counter() - started, 3),
-            "submissions": reports,
-        },
-        ordered,
-    )
+            desk.record(one, verdict)
+    for one, verdict in quiet_pool.grade(desk.waiting(late)):
+        desk.record(one, verdict)
+    outcomes = [desk.outcomes[i] for i in range(len(found))]
+    flags: dict[int, list[dict[str, str]]] = {}
+    for i, flag in pairs([student for student, _, _ in outcomes], desk.tokens):
+        flags.setdefault(i, []).append(flag)
+    seconds = round(time.perf_counter() - started, 3)
+    keys = [desk.keys[i] for i in range(len(found))]
+    return Batch(settings, journal, seconds, outcomes, keys, desk.unsettled, flags)

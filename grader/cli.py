@@ -1,15 +1,18 @@
 """The `grader` command: grade a class, write feedback, see what this machine can isolate."""
 
 import argparse
-import json
 import os
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from grader.batch import Batch
 
 console = Console(stderr=True, highlight=False)
 
@@ -63,7 +66,7 @@ def _autograde(options: argparse.Namespace) -> int:
     from grader.batch import grade
     from grader.classroom import Classroom
     from grader.gradebook import Ledger
-    from grader.intake import submissions
+    from grader.intake import find
     from grader.journal import Journal
     from grader.judge import assignment
     from grader.pools import DaskPool, LocalPool
@@ -71,7 +74,7 @@ def _autograde(options: argparse.Namespace) -> int:
 
     classroom = Classroom(Path.cwd())
     week = assignment(classroom.root, options.assignment)
-    found = list(submissions(options.submitted or classroom.folder("submitted"), week.week, week.notebook))
+    found = find(options.submitted or classroom.folder("submitted"), week.week, week.notebook)
     if options.student:
         found = [one for one in found if one.student in options.student]
     if not found:
@@ -86,13 +89,12 @@ def _autograde(options: argparse.Namespace) -> int:
         batch = grade(settings, found, pool, journal, quiet, lambda _: progress.advance(task), options.force)
         if not options.no_gradebook:
             task = progress.add_task("Gradebook", total=len(found))
-            with Ledger(classroom, week.week, week.template) as ledger:
-                for verdict in batch.verdicts:
-                    ledger.write(verdict)
+            with Ledger(classroom, week.week, week.template, week.notebook) as ledger:
+                for _ in ledger.write(batch.verdicts()):
                     progress.advance(task)
-    if options.json:
-        options.json.write_text(json.dumps(batch.json, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    _summary(batch.json)
+        if options.json:
+            batch.write_json(options.json)
+    _summary(batch)
     return 0
 
 
@@ -102,17 +104,17 @@ def _progress() -> Progress:
     )
 
 
-def _summary(report: dict) -> None:
-    counts = Counter(one["status"] for one in report["submissions"])
+def _summary(batch: "Batch") -> None:
+    counts = Counter(status for _, status, _ in batch.outcomes)
     said = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in counts.items())
-    console.print(f"{report['assignment']}: {said}, in {report['seconds']:.1f} s.")
-    if report["isolation"] != "full":
+    console.print(f"{batch.settings.week}: {said}, in {batch.seconds:.1f} s.")
+    if batch.settings.isolation != "full":
         console.print(
             "Graded with --isolation=none: student code ran unconfined, and every report says so.", style="red"
         )
-    for one in report["submissions"]:
-        if one["status"] != "graded":
-            console.print(f"  {one['student']}: {one['status'].replace('_', ' ')}: {one['error']}", markup=False)
+    for student, status, error in batch.outcomes:
+        if status != "graded":
+            console.print(f"  {student}: {status.replace('_', ' ')}: {error}", markup=False)
 
 
 def _feedback(options: argparse.Namespace) -> int:

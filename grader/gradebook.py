@@ -1,17 +1,23 @@
 """The one writer into nbgrader's gradebook and its autograded folder. A submission is written whole or not at all."""
 
+import copy
 import os
 import tempfile
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from types import TracebackType
 
 import nbformat
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader import api
 from nbgrader.apps import NbGraderAPI
+from nbgrader.utils import is_grade, is_locked, is_solution, is_task
+from sqlalchemy import insert, select, text, update
 
 from grader.autograded import autograded
 from grader.classroom import Classroom, ClassroomError
 from grader.verdict import Verdict
+
+TOGETHER = 50  # submissions in one transaction: the journal has them all, so that a crash costs no more than a rerun
 
 
 class Ledger:
@@ -21,15 +27,18 @@ class Ledger:
         classroom: the class.
         week: the assignment.
         template: the released notebook.
+        notebook: its name.
     """
 
-    def __init__(self, classroom: Classroom, week: str, template: dict):
+    def __init__(self, classroom: Classroom, week: str, template: dict, notebook: str):
         self._classroom, self._week, self._template = classroom, week, template
-        self._gradebook = Gradebook(classroom.db_url, classroom.course_id)
-        try:
-            self._gradebook.find_assignment(week)
-        except MissingEntry:
+        self._gradebook = api.Gradebook(classroom.db_url, classroom.course_id)
+        self._db = self._gradebook.db
+        self._stamp()
+        if not self._has(notebook):
             self._register()
+        self._assignment = self._gradebook.find_assignment(week)
+        self._notebook = self._gradebook.find_notebook(notebook, week)
 
     def __enter__(self) -> "Ledger":
         return self
@@ -37,36 +46,121 @@ class Ledger:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._gradebook.close()
 
+    def _stamp(self) -> None:
+        """A gradebook in whose making nbgrader was stopped lacks its version: `nbgrader db upgrade` looks for it."""
+        self._db.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        if not self._db.scalar(text("SELECT count(*) FROM alembic_version")):
+            values = {"version": api.get_alembic_version()}
+            self._db.execute(text("INSERT INTO alembic_version (version_num) VALUES (:version)"), values)
+        self._db.commit()
+
+    def _has(self, notebook: str) -> bool:
+        """Whether the gradebook knows every cell of the released notebook: one that nbgrader was stopped at is none."""
+        cells = nbformat.from_dict(self._template).cells
+        names = {
+            cell.metadata.nbgrader.grade_id
+            for cell in cells
+            if is_grade(cell) or is_solution(cell) or is_locked(cell) or is_task(cell)
+        }
+        try:
+            known = self._gradebook.find_notebook(notebook, self._week)
+        except api.MissingEntry:
+            return False
+        return names == {cell.name for cell in known.source_cells}
+
     def _register(self) -> None:
-        outcome = NbGraderAPI(config=self._classroom.config).generate_assignment(self._week, force=True)
+        """Have nbgrader put the assignment into the gradebook; the released notebook is left as it is."""
+        config = copy.deepcopy(self._classroom.config)
+        with tempfile.TemporaryDirectory() as place:
+            config.CourseDirectory.release_directory = place
+            outcome = NbGraderAPI(config=config).generate_assignment(self._week, force=True)
+        self._db.expire_all()
         if not outcome["success"]:
-            command = f"nbgrader generate_assignment {self._week}"
+            command = f"nbgrader generate_assignment {self._week} --force"
             raise ClassroomError(
-                f"{self._week} is not in the gradebook and cannot be put there; see what `{command}` says"
+                f"{self._week} is not in the gradebook as it is now and cannot be put there; see what `{command}` says"
             )
 
-    def write(self, verdict: Verdict) -> None:
-        """Write one submission's notebook, then its scores."""
-        report = verdict.json
-        folder = self._classroom.folder("autograded") / report["student"] / self._week
-        _write_whole(folder / f"{report['notebook']}.ipynb", nbformat.writes(autograded(self._template, verdict)))
-        self._gradebook.update_or_create_student(report["student"])
-        submission = self._gradebook.update_or_create_submission(self._week, report["student"])
-        notebook = next(one for one in submission.notebooks if one.name == report["notebook"])
-        exercises = {one["name"]: one for one in report["exercises"]}
-        for grade in notebook.grades:
-            exercise = exercises.get(grade.cell.name.removesuffix("-check"))
-            grade.auto_score = exercise["score"] if exercise else None
-            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
-        for comment in notebook.comments:
-            attempted = exercises.get(comment.cell.name, {}).get("status") != "not_attempted"
-            comment.auto_comment = None if attempted else "No response."
-        self._gradebook.db.commit()
+    def write(self, verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+        """Write submissions' notebooks and scores; yield each verdict that is written."""
+        verdicts = iter(verdicts)
+        while some := list(islice(verdicts, TOGETHER)):
+            for verdict in some:
+                self._write_notebook(verdict)
+            reports = {verdict.json["student"]: verdict.json for verdict in some}
+            self._enter(list(reports))
+            self._write_scores(reports)
+            self._db.commit()
+            yield from some
 
+    def _write_notebook(self, verdict: Verdict) -> None:
+        folder = self._classroom.folder("autograded") / verdict.json["student"] / self._week
+        name = verdict.json["notebook"]
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{name}.draft"
+        # Half of a surrogate pair becomes JSON's own escape.
+        draft.write_text(
+            nbformat.writes(autograded(self._template, verdict)), encoding="utf-8", errors="backslashreplace"
+        )
+        os.replace(draft, folder / f"{name}.ipynb")
 
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as draft:
-        draft.write(text)
-    os.chmod(draft.name, 0o644)
-    os.replace(draft.name, path)
+    def _enter(self, students: list[str]) -> None:
+        """Make the rows that nbgrader makes for a student and a submission, where there are none."""
+        known = self._db.scalars(select(api.Student.id).where(api.Student.id.in_(students))).all()
+        self._insert(api.Student, [{"id": one} for one in students if one not in known])
+        submitted = api.SubmittedAssignment
+        here = submitted.assignment_id == self._assignment.id, submitted.student_id.in_(students)
+        known = self._db.scalars(select(submitted.student_id).where(*here)).all()
+        new = [{"id": api.new_uuid(), "student_id": one} for one in students if one not in known]
+        self._insert(submitted, [{**row, "assignment_id": self._assignment.id} for row in new])
+        for notebook in self._assignment.notebooks:
+            rows = [
+                {"id": api.new_uuid(), "assignment_id": row["id"], "notebook_id": notebook.id, "flagged": False}
+                for row in new
+            ]
+            self._insert(api.SubmittedNotebook, rows)
+            graded, commented = [
+                [
+                    {"notebook_id": row["id"], "cell_id": cell.id}
+                    for row in rows
+                    for cell in [*cells, *notebook.task_cells]
+                ]
+                for cells in (notebook.grade_cells, notebook.solution_cells)
+            ]
+            self._insert(api.Grade, graded)
+            self._insert(api.Comment, commented)
+
+    def _insert(self, table: type, rows: list[dict]) -> None:
+        if rows:
+            self._db.execute(insert(table), rows)
+
+    def _write_scores(self, reports: dict[str, dict]) -> None:
+        grades, comments = [], []
+        exercises = {student: {one["name"]: one for one in report["exercises"]} for student, report in reports.items()}
+        for number, cell, student, manual in self._rows(api.Grade, api.Grade.manual_score, reports):
+            exercise = exercises[student].get(cell.removesuffix("-check"))
+            score = exercise["score"] if exercise else None
+            grades.append(
+                {"id": number, "auto_score": score, "needs_manual_grade": manual is not None or score is None}
+            )
+        for number, cell, student, _ in self._rows(api.Comment, api.Comment.manual_comment, reports):
+            empty = exercises[student].get(cell, {}).get("status") == "not_attempted"
+            comments.append({"id": number, "auto_comment": "No response." if empty else None})
+        for table, rows in ((api.Grade, grades), (api.Comment, comments)):
+            if rows:
+                self._db.execute(update(table), rows)
+
+    def _rows(self, table: type, column: object, reports: dict[str, dict]) -> list:
+        """Return (id, cell's name, student, column) of the students' rows for this notebook."""
+        submitted, notebook = api.SubmittedAssignment, api.SubmittedNotebook
+        return self._db.execute(
+            select(table.id, api.BaseCell.name, submitted.student_id, column)
+            .join(api.BaseCell, table.cell_id == api.BaseCell.id)
+            .join(notebook, table.notebook_id == notebook.id)
+            .join(submitted, notebook.assignment_id == submitted.id)
+            .where(
+                submitted.assignment_id == self._assignment.id,
+                notebook.notebook_id == self._notebook.id,
+                submitted.student_id.in_(list(reports)),
+            )
+        ).all()

@@ -14,8 +14,10 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 MAX_FILE = 20 << 20
@@ -43,8 +45,21 @@ class Submission:
         return hashlib.sha256(self.raw).hexdigest()
 
 
+@dataclass(frozen=True)
+class Found:
+    """One student's submission where it lies; it is read when it is needed, so that a large class fits in memory."""
+
+    student: str
+    read: Callable[[], Submission]
+
+
 def submissions(place: Path, assignment: str, notebook: str) -> Iterator[Submission]:
-    """Yield the submissions under `place`, ordered by student.
+    """Yield the submissions under `place`, ordered by student. See `find`."""
+    return (one.read() for one in find(place, assignment, notebook))
+
+
+def find(place: Path, assignment: str, notebook: str) -> list[Found]:
+    """Return what was handed in under `place`, ordered by student.
 
     Args:
         place: nbgrader's submitted folder (STUDENT/ASSIGNMENT/NOTEBOOK.ipynb), a flat folder of STUDENT.ipynb, or a
@@ -56,34 +71,40 @@ def submissions(place: Path, assignment: str, notebook: str) -> Iterator[Submiss
         IntakeError: when `place` is neither.
     """
     if place.is_dir():
-        found = _in_folder(place, assignment, notebook)
+        found = list(_in_folder(place, assignment, notebook))
     elif zipfile.is_zipfile(place):
-        found = _in_zip(place, assignment, notebook)
+        found = list(_in_zip(place, assignment, notebook))
     else:
         raise IntakeError(f"{place}: neither a folder of submissions nor a zip of one")
-    yield from _told_apart(sorted(found, key=lambda one: one.student))
+    return _told_apart(sorted(found, key=lambda one: one.student), notebook)
 
 
-def _told_apart(found: list[Submission]) -> Iterator[Submission]:
+def _told_apart(found: list[Found], notebook: str) -> list[Found]:
     """Two files under one student's name are both reported: nobody can take another's place by a name."""
-    names = [one.student for one in found]
-    for one in found:
-        if names.count(one.student) > 1:
-            yield Submission(one.student, one.notebook, b"", "several files carry this student's name; keep one")
-        else:
-            yield one
+    counts = Counter(one.student for one in found)
+    problem = "several files carry this student's name; keep one"
+    return [
+        one
+        if counts[one.student] == 1
+        else Found(one.student, partial(Submission, one.student, notebook, problem=problem))
+        for one in found
+    ]
 
 
-def _in_folder(place: Path, assignment: str, notebook: str) -> Iterator[Submission]:
+def _in_folder(place: Path, assignment: str, notebook: str) -> Iterator[Found]:
     for entry in sorted(os.scandir(place), key=lambda entry: entry.name):
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            path = Path(entry.path, assignment, f"{notebook}.ipynb")
-            if path.parent.is_dir() or path.parent.is_symlink():
-                yield from_file(entry.name, notebook, place, path)
+            student, path = entry.name, Path(entry.path, assignment, f"{notebook}.ipynb")
+            if not (path.parent.is_dir() or path.parent.is_symlink()):
+                continue
         elif entry.name.endswith(".ipynb"):
-            yield from_file(entry.name.removesuffix(".ipynb"), notebook, place, Path(entry.path))
+            student, path = entry.name.removesuffix(".ipynb"), Path(entry.path)
+        else:
+            continue
+        safe = student if _NAME.fullmatch(student) else _safe(student)
+        yield Found(safe, partial(from_file, student, notebook, place, path))
 
 
 def from_file(student: str, notebook: str, place: Path, path: Path) -> Submission:
@@ -122,18 +143,19 @@ def _read(place: Path, path: Path) -> bytes:
         return stream.read(MAX_FILE + 1)
 
 
-def _in_zip(place: Path, assignment: str, notebook: str) -> Iterator[Submission]:
-    with zipfile.ZipFile(place) as archive:
-        members = archive.infolist()
-        if len(members) > MAX_ZIP_MEMBERS:
-            raise IntakeError(f"{place}: more than {MAX_ZIP_MEMBERS:,} files")
-        for member in members:
-            parts = [part for part in member.filename.replace("\\", "/").split("/") if part not in ("", ".")]
-            if member.is_dir() or not member.filename.endswith(".ipynb") or "__MACOSX" in parts:
-                continue
-            folders = [part for part in parts[:-1] if part != assignment]
-            student = folders[-1] if folders else parts[-1].removesuffix(".ipynb")
-            yield _from_member(archive, member, _safe(student.split("_assignsubmission_")[0]), notebook)
+def _in_zip(place: Path, assignment: str, notebook: str) -> Iterator[Found]:
+    archive = zipfile.ZipFile(place)
+    members = archive.infolist()
+    if len(members) > MAX_ZIP_MEMBERS:
+        raise IntakeError(f"{place}: more than {MAX_ZIP_MEMBERS:,} files")
+    for member in members:
+        parts = [part for part in member.filename.replace("\\", "/").split("/") if part not in ("", ".")]
+        if member.is_dir() or not member.filename.endswith(".ipynb") or "__MACOSX" in parts:
+            continue
+        folders = [part for part in parts[:-1] if part != assignment]
+        student = folders[-1] if folders else parts[-1].removesuffix(".ipynb")
+        student = _safe(student.split("_assignsubmission_")[0])
+        yield Found(student, partial(_from_member, archive, member, student, notebook))
 
 
 def _from_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, student: str, notebook: str) -> Submission:

@@ -1,9 +1,10 @@
 """An append-only journal of verdicts: what was graded once, under equal circumstances, is not graded again."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
 from importlib import metadata
@@ -11,20 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import grader
+from grader.classroom import ClassroomError
 from grader.intake import Submission
 from grader.verdict import Verdict
 from grader.worker import Settings
 
+_START = b'{"key": "'
 ENVIRONMENT = ("torch", "numpy", "transformers", "ipython")
 
 
 def key(settings: Settings, submission: Submission) -> str:
-    """Return the hash of all that decides a verdict: submission, exercises, grader, environment and settings."""
+    """Return the hash of all that decides a verdict: the submission and the circumstances."""
+    parts = [circumstances(settings), submission.student, submission.notebook, submission.sha256, submission.problem]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@cache
+def circumstances(settings: Settings) -> str:
+    """Return the hash of all that decides a verdict besides the submission: exercises, grader, libraries, settings."""
     parts = [
-        submission.student,
-        submission.notebook,
-        submission.sha256,
-        submission.problem,
         _files(settings.root / "solutions" / settings.week, "*.py"),
         _files(settings.root / "assignments" / settings.week, "*.ipynb"),
         _files(Path(grader.__file__).parent, "**/*.*"),
@@ -48,15 +54,30 @@ def _files(folder: Path, pattern: str) -> str:
 class Journal:
     """One line a verdict: its key, then the verdict. A line that a crash cut short is ignored and graded again.
 
+    Only the places of lines are kept in memory. One process at a time may have a journal open.
+
     Args:
         path: the file; it and its folder are readable by their owner alone.
+
+    Raises:
+        ClassroomError: while another run has it.
     """
 
     def __init__(self, path: Path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._known = dict(_lines(path))
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a process's own: workers forked from it have none
+        except OSError as error:
+            os.close(self._file)
+            raise ClassroomError(f"{path.stem} is being graded by another run; wait for its end") from error
+        self._places: dict[str, tuple[int, int]] = {}
+        self._end = 0
+        with os.fdopen(self._file, "rb", closefd=False) as lines:  # closing another handle would end the lock
+            for line in lines:
+                self._note(line)
+        if self._end and os.pread(self._file, 1, self._end - 1) != b"\n":
+            self._note(b"\n")
             os.write(self._file, b"\n")
 
     def __enter__(self) -> "Journal":
@@ -66,28 +87,25 @@ class Journal:
         os.close(self._file)
 
     def get(self, key: str) -> Verdict | None:
-        """Return the verdict recorded under `key`, if there is one."""
-        found = self._known.get(key)
-        return None if found is None else _verdict(found)
+        """Return the verdict recorded last under `key`, if there is one that is whole."""
+        start, size = self._places.get(key, (0, 0))
+        with contextlib.suppress(ValueError, KeyError):
+            return _verdict(json.loads(os.pread(self._file, size, start))["verdict"])
+        return None
 
     def add(self, key: str, verdict: Verdict) -> None:
         """Record a verdict; when this returns it is on the disk."""
         line = json.dumps({"key": key, "verdict": asdict(verdict)}).encode() + b"\n"
-        while line:
-            line = line[os.write(self._file, line) :]
+        rest = line
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
         os.fsync(self._file)
+        self._note(line)
 
-
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                record = json.loads(line)
-                yield record["key"], record["verdict"]
-            except (ValueError, KeyError, TypeError):
-                continue
+    def _note(self, line: bytes) -> None:
+        if line.startswith(_START):
+            self._places[line[len(_START) : len(_START) + 64].decode("ascii", "replace")] = (self._end, len(line))
+        self._end += len(line)
 
 
 def _verdict(record: dict[str, Any]) -> Verdict:

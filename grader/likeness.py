@@ -3,32 +3,39 @@
 Source: Schleimer, Wilkerson, Aiken, "Winnowing: Local Algorithms for Document Fingerprinting", SIGMOD 2003.
 """
 
-from collections import Counter
 from collections.abc import Iterator
-from itertools import combinations
 
-from grader.verdict import Verdict
+import numpy
+from scipy.sparse import csr_array
 
 ALIKE = 0.8
 LEAST = 30  # token sequences of one's own below which nothing can be said
 COMMON = 0.34  # of the class; what more students wrote is how one writes it
+BLOCK = 256
 
 
-def pairs(verdicts: list[Verdict]) -> Iterator[tuple[dict, dict[str, str]]]:
-    """Yield (report, flag) for both submissions of every pair that is nearly the same."""
-    read = [verdict for verdict in verdicts if verdict.reading and verdict.reading["tokens"]]
-    seen = Counter(token for verdict in read for token in verdict.reading["tokens"])
-    often = max(3.0, COMMON * len(read))
-    own = [{token for token in verdict.reading["tokens"] if seen[token] <= often} for verdict in read]
-    for i, j in combinations(range(len(read)), 2):
-        either = len(own[i] | own[j])
-        if either < LEAST or min(len(own[i]), len(own[j])) < ALIKE * either:
-            continue
-        share = len(own[i] & own[j]) / either
-        if share >= ALIKE:
-            for one, other in ((i, j), (j, i)):
-                student = read[other].json["student"]
-                yield (
-                    read[one].json,
-                    {"kind": "near_duplicate", "detail": f"{share:.0%} of {student}'s token sequences"},
-                )
+def pairs(students: list[str], tokens: dict[int, numpy.ndarray]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (number, flag) for both submissions of every pair that is nearly the same.
+
+    Args:
+        students: their names.
+        tokens: by number of the submission, the hashes of its token sequences, each once.
+    """
+    numbers = [i for i in sorted(tokens) if tokens[i].size]
+    if len(numbers) < 2:
+        return
+    lengths = [tokens[i].size for i in numbers]
+    seen, columns = numpy.unique(numpy.concatenate([tokens[i] for i in numbers]), return_inverse=True)
+    rows = numpy.repeat(numpy.arange(len(numbers)), lengths)
+    own = numpy.bincount(columns)[columns] <= max(3.0, COMMON * len(numbers))
+    ones = numpy.ones(own.sum(), dtype=numpy.int32)
+    table = csr_array((ones, (rows[own], columns[own])), shape=(len(numbers), seen.size))
+    sizes = table.sum(axis=1)
+    for start in range(0, len(numbers), BLOCK):
+        both = (table[start : start + BLOCK] @ table.T).tocoo()
+        row, column = both.row + start, both.col
+        either = sizes[row] + sizes[column] - both.data
+        share = both.data / either
+        for k in numpy.flatnonzero((row != column) & (either >= LEAST) & (share >= ALIKE)):
+            detail = f"{share[k]:.0%} of {students[numbers[column[k]]]}'s token sequences"
+            yield numbers[row[k]], {"kind": "near_duplicate", "detail": detail}

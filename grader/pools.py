@@ -1,74 +1,197 @@
 """Where submissions are graded: processes of this machine, or workers of a Dask cluster."""
 
+import contextlib
 import multiprocessing
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+import os
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from multiprocessing.util import Finalize
 from typing import Protocol
 
+from grader.classroom import ClassroomError
 from grader.intake import Submission
+from grader.journal import circumstances
+from grader.sandbox.confine import die_with_parent
 from grader.verdict import Verdict
 from grader.worker import Settings, Worker
 
 MAX_TRIES = 3
+IN_FLIGHT = 256  # submissions that a cluster holds at once: enough to keep 64 workers busy, few enough for any memory
+_READY = "ready"
 _worker: Worker | None = None
+_turn = threading.Lock()
 
 
 class Pool(Protocol):
-    """Grades many submissions, in any order."""
+    """Grades many submissions, in any order. Each is taken from the iterator when there is room for it."""
 
-    def grade(self, submissions: list[Submission]) -> Iterator[tuple[Submission, Verdict]]: ...
+    def grade(self, submissions: Iterable[Submission]) -> Iterator[tuple[Submission, Verdict]]: ...
 
 
 class LocalPool:
     """As many processes as `jobs`, each with a warm worker. One that dies takes no submission with it."""
 
     def __init__(self, settings: Settings, jobs: int):
-        self._settings, self._jobs = settings, jobs
+        self._settings, self._jobs = settings, max(1, jobs)
 
-    def grade(self, submissions: list[Submission]) -> Iterator[tuple[Submission, Verdict]]:
-        """Yield each submission with its verdict, as they come."""
-        waiting, tries = dict(enumerate(submissions)), Counter()
-        while waiting:
-            context = multiprocessing.get_context("fork")
-            jobs = min(self._jobs, len(waiting))
-            with ProcessPoolExecutor(jobs, context, _warm_up, (self._settings,)) as executor:
-                futures = {executor.submit(_grade, one): i for i, one in waiting.items()}
-                for future in as_completed(futures):
-                    i = futures[future]
-                    try:
-                        verdict = future.result()
-                    except BrokenProcessPool as error:
-                        tries[i] += 1
-                        if tries[i] < MAX_TRIES:
-                            continue
-                        verdict = broken(waiting[i], error)
-                    yield waiting.pop(i), verdict
+    def grade(self, submissions: Iterable[Submission]) -> Iterator[tuple[Submission, Verdict]]:
+        """Yield each submission with its verdict, as they come.
+
+        Raises:
+            Exception: what kept a worker from starting, a SandboxError for example.
+        """
+        waiting = _Queue(submissions)
+        crew: dict[Connection, _Hand] = {}
+        leaving: list[_Hand] = []
+        try:
+            while True:
+                while len(crew) < self._jobs and (one := waiting.next()) is not None:
+                    hand = _Hand(self._settings, one)
+                    crew[hand.line] = hand
+                if not crew:
+                    break
+                for line in wait(list(crew)):
+                    hand = crew[line]
+                    one, said = hand.holds, hand.heard()
+                    if said == _READY:
+                        hand.give(one)
+                        continue
+                    if said is None:
+                        del crew[line]
+                        line.close()
+                        said = waiting.again(one, hand.ending)
+                    elif not hand.give(waiting.next()):
+                        leaving.append(crew.pop(line))
+                    if said is not None:
+                        yield one, said
+            for hand in leaving:
+                hand.process.join()
+        finally:
+            for hand in [*crew.values(), *leaving]:
+                hand.process.kill()
+                hand.process.join()
+                hand.line.close()
+
+
+class _Queue:
+    """What is still to be graded; a submission that a process died on comes back until it was tried often enough."""
+
+    def __init__(self, submissions: Iterable[Submission]):
+        self._fresh, self._back, self._tries = iter(submissions), deque(), Counter()
+
+    def next(self) -> Submission | None:
+        fresh = next(self._fresh, None)
+        return fresh or (self._back.popleft() if self._back else None)
+
+    def again(self, one: Submission, ending: str) -> Verdict | None:
+        """Put `one` back; or return the verdict on it, once it was tried `MAX_TRIES` times."""
+        self._tries[one] += 1
+        if self._tries[one] == MAX_TRIES:
+            return broken(one, ending)
+        self._back.append(one)
+        return None
+
+
+class _Hand:
+    """A process with a warm worker, and the submission that it has in hand."""
+
+    def __init__(self, settings: Settings, first: Submission):
+        context = multiprocessing.get_context("fork")
+        self.line, theirs = context.Pipe()
+        self.holds: Submission | None = first
+        self.process = context.Process(target=_serve, args=(settings, theirs, os.getpid()), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    @property
+    def ending(self) -> str:
+        self.process.join()
+        return f"exit status {self.process.exitcode}"
+
+    def give(self, one: Submission | None) -> bool:
+        """Hand over a submission, or None to end the process. One that is gone already shows when it is heard."""
+        self.holds = one
+        with contextlib.suppress(OSError):
+            self.line.send(one)
+        return one is not None
+
+    def heard(self) -> Verdict | str | None:
+        """Return a verdict, or that the process is ready, or None when it has died."""
+        try:
+            said = self.line.recv()
+        except (EOFError, OSError):
+            return None
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+def _serve(settings: Settings, line: Connection, parent: int) -> None:
+    """Answer each submission with its verdict until None comes. No end of the parent leaves this behind."""
+    die_with_parent()
+    if os.getppid() != parent:
+        return
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the parent's to answer
+    try:
+        worker = Worker(settings)
+    except Exception as error:
+        line.send(error)
+        return
+    with worker:
+        line.send(_READY)
+        while (submission := line.recv()) is not None:
+            line.send(worker.grade(submission))
 
 
 class DaskPool:
-    """The workers behind a Dask scheduler; each keeps one warm worker of ours. Start them with one thread each."""
+    """The workers behind a Dask scheduler; each keeps one warm worker of ours and grades one submission at a time."""
 
     def __init__(self, settings: Settings, address: str):
-        from distributed import Client
+        self._settings, self._address = settings, address
 
-        self._settings = settings
-        self._client = Client(address, set_as_default=False)
+    def grade(self, submissions: Iterable[Submission]) -> Iterator[tuple[Submission, Verdict]]:
+        """Yield each submission with its verdict, as they come; what a lost worker held is graded by another.
 
-    def grade(self, submissions: list[Submission]) -> Iterator[tuple[Submission, Verdict]]:
-        """Yield each submission with its verdict, as they come; what a lost worker held is graded by another."""
+        Raises:
+            ClassroomError: when no scheduler answers, or a worker has another course than this machine.
+        """
+        from distributed import Client, KilledWorker
         from distributed import as_completed as completed
 
-        futures = self._client.map(_grade_with, [self._settings] * len(submissions), submissions, pure=False)
-        by_key = {future.key: one for future, one in zip(futures, submissions, strict=True)}
-        for future in completed(futures):
-            one = by_key[future.key]
-            error = future.exception()
-            yield one, future.result() if error is None else broken(one, error)
+        fresh = iter(submissions)
+        first = next(fresh, None)
+        if first is None:
+            return
+        try:
+            client = Client(self._address, set_as_default=False)
+        except OSError as error:
+            raise ClassroomError(f"no Dask scheduler answers at {self._address}; see docs/clusters.md") from error
+        with client:
+            held = {}
+
+            def send(one: Submission) -> object:
+                future = client.submit(_grade_there, self._settings, circumstances(self._settings), one, pure=False)
+                held[future.key] = one
+                return future
+
+            futures = completed([send(one) for one in [first, *islice(fresh, IN_FLIGHT - 1)]])
+            for future in futures:
+                error, one = future.exception(), held.pop(future.key)
+                if (following := next(fresh, None)) is not None:
+                    futures.add(send(following))
+                if error is None:
+                    yield one, future.result()
+                elif isinstance(error, KilledWorker):
+                    yield one, broken(one, "Dask's workers died on it")
+                else:
+                    raise error
 
 
-def broken(submission: Submission, error: BaseException) -> Verdict:
+def broken(submission: Submission, ending: str) -> Verdict:
     """Return the verdict on a submission that no process could grade: the instructor's to look at, with no score."""
     report = {
         "student": submission.student,
@@ -79,22 +202,24 @@ def broken(submission: Submission, error: BaseException) -> Verdict:
         "max_score": None,
         "seconds": 0.0,
         "flags": [],
-        "error": f"the grading process ended {MAX_TRIES} times: {error}",
+        "error": f"the grading process ended {MAX_TRIES} times: {ending}",
         "exercises": [],
     }
     return Verdict(report, {}, {}, None)
 
 
-def _warm_up(settings: Settings) -> None:
+def _grade_there(settings: Settings, expected: str, submission: Submission) -> Verdict:
+    """Grade on a Dask worker, whose threads take turns. It ends with its process, and a new one takes its place."""
     global _worker
-    _worker = Worker(settings)
-
-
-def _grade(submission: Submission) -> Verdict:
-    return _worker.grade(submission)
-
-
-def _grade_with(settings: Settings, submission: Submission) -> Verdict:
-    if _worker is None or _worker.settings != settings:
-        _warm_up(settings)
-    return _worker.grade(submission)
+    with _turn:
+        if circumstances(settings) != expected:
+            raise ClassroomError(
+                f"the Dask worker on {os.uname().nodename} has another course in {settings.root}, or other libraries, "
+                "than this machine; make them equal and start the workers anew"
+            )
+        if _worker is None or _worker.settings != settings:
+            if _worker is not None:
+                _worker.__exit__()
+            _worker = Worker(settings)
+            Finalize(None, _worker.__exit__, exitpriority=1)
+        return _worker.grade(submission)

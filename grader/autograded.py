@@ -1,6 +1,7 @@
 """The autograded notebook: the release's own cells, the student's answers in their places, verdicts as outputs."""
 
 import copy
+import re
 
 import nbformat
 from nbformat import NotebookNode
@@ -15,20 +16,21 @@ def autograded(template: dict, verdict: Verdict) -> NotebookNode:
     """Return the notebook that the formgrader shows and feedback is made of.
 
     Locked cells are the release's, whatever the submission made of them. A student's further cells stand after the
-    cell that they stood after.
+    cell that they stood after. The only HTML in it is the release's and the reports'.
     """
     answers, extras = _placed(verdict)
-    scores = {one["name"]: one["score"] for one in verdict.json["exercises"]}
+    exercises = {one["name"]: one for one in verdict.json["exercises"]}
     notebook = nbformat.from_dict(copy.deepcopy({**template, "cells": []}))
-    notebook.cells = _heading(verdict) + extras.get(None, [])
+    notebook.metadata["grader"] = about = _about(verdict)
+    notebook.cells = _heading(about["error"]) + extras.get(None, [])
     for cell in template["cells"]:
         grade_id = cell["metadata"]["nbgrader"]["grade_id"]
         kept = nbformat.from_dict(copy.deepcopy(cell))
         kept.source = "".join(kept.source)
         if not kept.metadata.nbgrader.locked and grade_id in answers:
             kept.source, kept.outputs = answers[grade_id]
-        elif kept.metadata.nbgrader.grade and (name := grade_id.removesuffix("-check")) in scores:
-            kept.outputs = [_result(scores[name], verdict.pages[name])]
+        elif kept.metadata.nbgrader.grade and (name := grade_id.removesuffix("-check")) in exercises:
+            kept.outputs = [_result(exercises[name], verdict.pages[name])]
         notebook.cells += [kept, *extras.get(grade_id, [])]
     return notebook
 
@@ -49,14 +51,32 @@ def _placed(verdict: Verdict) -> tuple[dict[str, tuple], dict[str | None, list[N
         elif i in run:
             extras.setdefault(after, []).append(new_code_cell(cell["source"], outputs=outputs))
         elif cell["kind"] == "markdown" and cell["grade_id"] is None:
-            extras.setdefault(after, []).append(new_markdown_cell(cell["source"]))
+            extras.setdefault(after, []).append(new_markdown_cell(_quoted(cell["source"])))
         after = cell["grade_id"] or after
     return answers, extras
 
 
-def _heading(verdict: Verdict) -> list[NotebookNode]:
-    error = verdict.json["error"]
-    return [new_markdown_cell(f"**This submission could not be graded as it is:** {error}")] if error else []
+def _quoted(text: str) -> str:
+    """Return a student's Markdown as a block of plain text.
+
+    nbgrader's pages, the instructor's included, would run the HTML in it, whatever `sanitize_html` says.
+    """
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
+
+
+def _about(verdict: Verdict) -> dict:
+    """What the feedback page says of the submission as a whole."""
+    report = verdict.json
+    broke = report["status"] == "grader_error"
+    error = "the grader itself broke on it; your instructor has been told" if broke else report["error"]
+    notes = [flag["detail"] for flag in report["flags"] if flag["kind"] in ("mended", "unconfined")]
+    return {"status": report["status"], "error": error, "notes": notes}
+
+
+def _heading(error: str | None) -> list[NotebookNode]:
+    text = f"**This submission could not be graded as it is:**\n\n{_quoted(error)}" if error else ""
+    return [new_markdown_cell(text)] if error else []
 
 
 def _printed(stdout: str, error: str) -> list[NotebookNode]:
@@ -67,5 +87,6 @@ def _printed(stdout: str, error: str) -> list[NotebookNode]:
     return outputs
 
 
-def _result(score: float, html: str) -> NotebookNode:
-    return new_output("execute_result", execution_count=None, data={"text/plain": f"{score:g}", "text/html": html})
+def _result(exercise: dict, html: str) -> NotebookNode:
+    data = {"text/plain": f"{exercise['score']:g}", "text/html": html}
+    return new_output("execute_result", data=data, metadata={"grader": {"status": exercise["status"]}})

@@ -6,21 +6,42 @@ from pathlib import Path
 
 import nbformat
 from jinja2 import Environment
-from nbgrader.api import Gradebook, MissingEntry
+from nbformat import NotebookNode
+from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedNotebook
 
 from grader.classroom import Classroom
 
 
 @dataclass(frozen=True)
 class Part:
-    """One exercise on the page."""
+    """One exercise on the page.
+
+    Attributes:
+        title: its heading in the notebook.
+        status: passed, failed, not_attempted or error; empty where it was not graded.
+        by_hand: its score is the instructor's own.
+        page: the report's HTML.
+        comment: what the instructor wrote.
+    """
 
     name: str
-    score: float | None
+    title: str
+    status: str
+    score: float
     max_score: float
+    by_hand: bool
     page: str
     answer: str
     comment: str
+
+    @property
+    def mark(self) -> str:
+        """✓ for full points, ◐ for some, ✗ for none, – for nothing to give points for."""
+        if self.score >= self.max_score:
+            return "✓"
+        if self.score:
+            return "◐"
+        return "✗" if self.status in ("failed", "error") else "–"
 
 
 def write_feedback(classroom: Classroom, week: str, students: list[str] | None = None) -> list[Path]:
@@ -46,31 +67,47 @@ def write_feedback(classroom: Classroom, week: str, students: list[str] | None =
     return written
 
 
-def _page(week: str, student: str, path: Path, graded: object) -> str:
-    cells = nbformat.read(path, as_version=4).cells
-    by_id = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in cells}
-    comments = {comment.cell.name: comment.comment or "" for comment in graded.comments}
-    parts = []
-    for grade in graded.grades:
-        name = grade.cell.name.removesuffix("-check")
-        html = next(
-            (o.data["text/html"] for o in by_id[grade.cell.name].outputs if "text/html" in o.get("data", {})), ""
-        )
-        answer = by_id[name].source if name in by_id else ""
-        parts.append(Part(name, grade.score, grade.max_score, html, answer, comments.get(name, "")))
-    parts.sort(key=lambda part: [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells].index(part.name))
+def _page(week: str, student: str, path: Path, graded: SubmittedNotebook) -> str:
+    notebook = nbformat.read(path, as_version=4)
+    cells = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+    places = list(cells)
+    comments = {comment.cell.name: comment.manual_comment or "" for comment in graded.comments}
+    grades = sorted(graded.grades, key=lambda grade: places.index(grade.cell.name))
+    penalty = graded.late_submission_penalty or 0
     template = (resources.files("grader") / "data" / "feedback.html").read_text(encoding="utf-8")
-    heading = next((cell.source for cell in cells[:1] if "could not be graded" in cell.source), "")
     return (
-        Environment(autoescape=True)
+        Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         .from_string(template)
         .render(
+            title=_title(cells.get("title"), path.stem),
             week=week,
             student=student,
-            notebook=path.stem,
-            score=graded.score,
+            score=graded.score - penalty,
             max_score=graded.max_score,
-            problem=heading.replace("**", ""),
-            parts=parts,
+            penalty=penalty,
+            about=notebook.metadata.get("grader", {}),
+            parts=[_part(grade, cells, comments) for grade in grades],
         )
     )
+
+
+def _part(grade: Grade, cells: dict[str, NotebookNode], comments: dict[str, str]) -> Part:
+    name = grade.cell.name.removesuffix("-check")
+    output = next(iter(cells[grade.cell.name].outputs), {})
+    return Part(
+        name=name,
+        title=_title(cells.get(f"{name}-prompt"), name),
+        status=output.get("metadata", {}).get("grader", {}).get("status", ""),
+        score=grade.score or 0.0,
+        max_score=grade.max_score,
+        by_hand=grade.manual_score is not None,
+        page=output.get("data", {}).get("text/html", ""),
+        answer=cells[name].source if name in cells else "",
+        comment=comments.get(name, ""),
+    )
+
+
+def _title(cell: NotebookNode | None, otherwise: str) -> str:
+    """Return the heading that a Markdown cell begins with."""
+    first = cell.source.partition("\n")[0] if cell else ""
+    return first.lstrip("#").strip() or otherwise

@@ -7,12 +7,19 @@ from typing import Any
 import torch
 
 from grader.candidate import Candidate
-from grader.heatmap import heatmaps
+from grader.heatmap import drawable, heatmaps
 from grader.run import CheckResult, ExerciseResult
 from grader.values import Handle
 
 MARKS = {"passed": "✓", "failed": "✗", "error": "✗", "not_run": "–"}
-_COLOURS = {"passed": "#2e8b57", "failed": "#d6604d", "error": "#d6604d", "not_run": "#888888"}
+MAX_TOLD = 400  # characters of one message; the rest of a longer one helps nobody
+_BADGES = {"passed": "#1a7f37", "failed": "#c0392b", "error": "#c0392b", "not_run": "#6e7781"}  # white on it is legible
+_BADGE = (
+    "flex:none;align-self:flex-start;width:1.5em;margin:.15em .6em 0 0;border-radius:.3em;color:#fff;"
+    "font-weight:bold;font-size:85%;line-height:1.5;text-align:center"
+)
+_ADVICE = "border-left:4px solid #e6a117;background:rgba(230,161,23,.12);padding:6px 10px;margin:6px 0;font-size:105%"
+_CODE = "font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere"
 
 
 class Report:
@@ -37,29 +44,64 @@ class Report:
             return f"{result.name}: all {passed} checks pass"
         return f"{result.name}: {passed} of {len(result.checks)} checks pass"
 
-    def html(self) -> str:
-        """The whole report as HTML with inline styles only, as notebooks keep no other."""
-        advice = "".join(
-            f'<p style="border-left:4px solid #e6a117;padding:6px 10px;margin:6px 0;font-size:105%">{marked(line)}</p>'
-            for line in self._advice()
-        )
-        items = "".join(_item(check) for check in self.result.checks)
+    def html(self, folded: bool = False) -> str:
+        """The whole report as HTML with inline styles only, as notebooks keep no other.
+
+        Args:
+            folded: failed checks alone are in sight, the others one click away.
+        """
+        headline = escape(self.headline())
+        advice = "".join(f'<p style="{_ADVICE}">{marked(line)}</p>' for line in self._advice())
+        checks = self._folded() if folded else _list(self._items())
         return (
-            f'<div role="group" aria-label="{escape(self.headline())}"><strong>{escape(self.headline())}</strong>'
-            f'{advice}<ul style="list-style:none;padding-left:4px;margin:6px 0">{items}</ul>'
-            f"{self._evidence_html()}</div>"
+            f'<div role="group" aria-label="{headline}" style="line-height:1.5;overflow-wrap:anywhere">'
+            f"<strong>{headline}</strong>{advice}{checks}</div>"
         )
 
     def _advice(self) -> list[str]:
-        blocked = [f"Fix `{name}` first: `{self.result.name}` uses it." for name in self.result.blocked_by]
-        flags = [f"`{twin}` of a library does this exercise's work: write it yourself." for twin in self.result.flags]
-        return blocked + self.result.diagnoses + flags
+        result = self.result
+        if result.status == "passed" and result.blocked_by:
+            names = [f"`{name}`" for name in result.blocked_by]
+            blocked = [f"Right, once {' and '.join(names)} {'is' if len(names) == 1 else 'are'}."]
+        else:
+            blocked = [f"Fix `{name}` first: `{result.name}` uses it." for name in result.blocked_by]
+        flags = [f"`{twin}` of a library does this exercise's work: write it yourself." for twin in result.flags]
+        return blocked + result.diagnoses + flags
+
+    def _told(self) -> list[str]:
+        """For each check what a learner is told of its failure: of a hidden one nothing, the same words but once."""
+        told: list[str] = []
+        for check in self.result.checks:
+            words = "" if check.check.hidden else _short(check.message)
+            told.append("the same as above" if words and words in told else words)
+        return told
 
     def _lines(self) -> list[str]:
         return [
-            f"{MARKS[check.outcome]} {check.check.sentence}" + (f": {_told(check)}" if _told(check) else "")
-            for check in self.result.checks
+            f"{MARKS[check.outcome]} {check.check.sentence}" + (f": {told}" if told else "")
+            for check, told in zip(self.result.checks, self._told(), strict=True)
         ]
+
+    def _items(self) -> list[str]:
+        telling = self._telling()
+        return [
+            _item(check, told, self._evidence_html() if check is telling else "")
+            for check, told in zip(self.result.checks, self._told(), strict=True)
+        ]
+
+    def _folded(self) -> str:
+        """The failed checks, then the others in boxes that open."""
+        items: dict[str, list[str]] = {}
+        for check, item in zip(self.result.checks, self._items(), strict=True):
+            items.setdefault(check.outcome, []).append(item)
+        passed, waiting = items.pop("passed", []), items.pop("not_run", [])
+        title = f"{_checks(waiting)} more: they count once the first passes" if items else "What it must do"
+        all_passed = len(passed) == len(self.result.checks)
+        return (
+            "".join(map(_list, items.values()))
+            + _box(title, waiting)
+            + _box("What was checked" if all_passed else f"{_checks(passed)} passed", passed)
+        )
 
     def _telling(self) -> CheckResult | None:
         """The failed visible check with the smallest input."""
@@ -76,31 +118,42 @@ class Report:
         return lines
 
     def _evidence_html(self) -> str:
-        lines = self._evidence_text()
-        if not lines:
-            return ""
-        text = "".join(
-            f'<pre style="margin:2px 0;white-space:pre-wrap;font-family:monospace">{escape(line)}</pre>'
-            for line in lines
-        )
-        mismatch = self._telling().mismatch
-        tensors = mismatch and isinstance(mismatch.expected, torch.Tensor)
-        return text + (heatmaps(mismatch.expected, mismatch.actual, mismatch.index) if tensors else "")
+        """The call, and what is not in the heat map below it."""
+        called, *values = self._evidence_text()
+        mismatch, drawn = self._telling().mismatch, ""
+        if mismatch and isinstance(mismatch.expected, torch.Tensor):
+            drawn = heatmaps(mismatch.expected, mismatch.actual, mismatch.index)
+            both = zip(values, (mismatch.expected, mismatch.actual), strict=True)
+            values = [line for line, value in both if not drawable(value)]
+        text = "".join(f'<div style="{_CODE}">{escape(line)}</div>' for line in [called, *values])
+        return f'<div style="margin:4px 0 10px">{text}{drawn}</div>'
 
 
-def _told(check: CheckResult) -> str:
-    """What a student is told of a check that did not pass: of a hidden one, nothing but its sentence."""
-    return "" if check.check.hidden else check.message
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}…"
 
 
-def _item(check: CheckResult) -> str:
-    told = (
-        f'<div style="margin-left:1.3em;font-size:90%;opacity:.8">{marked(_told(check))}</div>' if _told(check) else ""
-    )
+def _checks(items: list[str]) -> str:
+    return f"{len(items)} check{'' if len(items) == 1 else 's'}"
+
+
+def _list(items: list[str]) -> str:
+    return f'<ul style="list-style:none;padding:0;margin:6px 0">{"".join(items)}</ul>'
+
+
+def _box(title: str, items: list[str]) -> str:
+    if not items:
+        return ""
+    return f'<details><summary style="margin:6px 0;cursor:pointer">{escape(title)}</summary>{_list(items)}</details>'
+
+
+def _item(check: CheckResult, told: str, evidence: str) -> str:
+    if told:
+        told = f'<div style="font-size:90%;opacity:.85;white-space:pre-wrap">{marked(told)}</div>'
     return (
-        f'<li style="margin:2px 0"><span style="color:{_COLOURS[check.outcome]};font-weight:bold" '
-        f'aria-label="{check.outcome.replace("_", " ")}">{MARKS[check.outcome]}</span> '
-        f"{marked(check.check.sentence)}{told}</li>"
+        f'<li style="display:flex;margin:4px 0"><span role="img" aria-label="{check.outcome.replace("_", " ")}" '
+        f'style="background:{_BADGES[check.outcome]};{_BADGE}">{MARKS[check.outcome]}</span>'
+        f'<div style="flex:1;min-width:0">{marked(check.check.sentence)}{told}{evidence}</div></li>'
     )
 
 

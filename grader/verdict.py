@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from grader.report import Report
+from grader.report import Report, marked
 from grader.run import ExerciseResult
 
 
@@ -55,11 +55,7 @@ def diagnosis(result: ExerciseResult) -> str | None:
 
 def page(result: ExerciseResult, hint: str | None) -> str:
     """Return an exercise's HTML for its student: no hidden check's source, input or message."""
-    from html import escape
-
-    from grader.report import marked
-
-    html = Report(result).html()
+    html = Report(result).html(folded=True)
     if result.status != "passed" and hint:
-        html += f'<p style="margin:6px 0"><em>A hint:</em> {marked(hint)}</p>'
-    return html.replace("<strong>", f"<strong>{escape(f'{result.score:g} of {result.max_score:g} points · ')}", 1)
+        html += f'<p style="margin:8px 0"><em>A hint:</em> {marked(hint)}</p>'
+    return html

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 import torch
 
-from grader.servant import Callback, Reply, Servant, vector_jacobian_product
-from grader.values import Handle, copied, data_only, same
+from grader.servant import Reply, Servant, vector_jacobian_product
+from grader.values import Callback, Handle, copied, unchanged, weight
 
 MAX_ITEMS = 100_000
+MAX_KEPT = 1 << 20  # bytes of one value that a record keeps
 _SEED = 20170612  # any fixed number: parameters that a candidate draws are the same in every run
 
 
@@ -56,6 +57,7 @@ class Link:
         self.trace: list[tuple] = []
         self.calls: list[tuple[str, tuple, dict]] = []
         self._dropped: list[int] = []
+        self._found: dict[str, Any] = {}
         self._generation = 0
 
     def begin(self) -> None:
@@ -68,7 +70,7 @@ class Link:
 
     def renew(self) -> None:
         """Forget every handle: the servant behind the channel is a new one."""
-        self._dropped = []
+        self._dropped, self._found = [], {}
         self._generation += 1
 
     def look_up(self, name: str) -> Any:
@@ -77,14 +79,16 @@ class Link:
         Raises:
             CandidateError: when nothing has that name.
         """
-        return self._incoming(self._checked(self.channel.perform("look_up", name)), name)
+        if name not in self._found:
+            self._found[name] = self._incoming(self._checked(self.channel.perform("look_up", name)), name)
+        return self._found[name]
 
     def call(self, target: Handle, label: str, args: tuple, kwargs: dict) -> tuple[Any, tuple[tuple, dict]]:
         """Call `target`; return its result and the arguments as the call left them."""
         args, kwargs = self._outgoing(args), self._outgoing(kwargs)
         self.calls.append((label, args, kwargs))
         reply = self.channel.perform("call", target, args, kwargs)
-        self._record(reply, same(data_only((args, kwargs)), reply.arguments))
+        self._record(reply, unchanged((args, kwargs), reply.arguments))
         return self._incoming(self._checked(reply), label), reply.arguments
 
     def get(self, target: Handle, label: str, name: str) -> Any:
@@ -117,16 +121,22 @@ class Link:
             self._dropped.append(handle.number)
 
     def _record(self, reply: Reply, untouched: bool = True) -> None:
-        self.trace.append((reply.raised[0] if reply.raised else None, reply.value, untouched))
+        kept = reply.value if weight(reply.value) <= MAX_KEPT else "(too large to be kept)"
+        self.trace.append((reply.raised[0] if reply.raised else None, kept, untouched))
 
     @staticmethod
     def _checked(reply: Reply) -> Any:
         if reply.raised:
-            raise CandidateError(reply.raised, without_control_characters(reply.value))
+            names = [without_control_characters(name) for name in reply.raised]
+            raise CandidateError(names, without_control_characters(reply.value))
         return reply.value
 
     def _incoming(self, value: Any, label: str) -> Any:
-        return copied(value, lambda handle: Candidate(self, handle, label))
+        def other(handle: Handle) -> Candidate:
+            name = without_control_characters(handle.type_name)
+            return Candidate(self, Handle(handle.number, name, handle.callable), label)
+
+        return copied(value, other)
 
     def _outgoing(self, value: Any) -> Any:
         def other(item: Any) -> Any:

@@ -1,6 +1,7 @@
 """Judge one submission: its cells run in a child, its answers are questioned from here, the verdict is made here."""
 
 import json
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -8,13 +9,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grader.assignment import Loaded, load
-from grader.candidate import Callback, Channel, ChannelLost, Link, LocalChannel
+from grader.candidate import Channel, ChannelLost, Link, LocalChannel
 from grader.diagnose import diagnose
+from grader.lazy import LAZY, lazy
 from grader.run import CheckResult, ExerciseResult, run_check, run_checks
 from grader.servant import Reply
 from grader.shipping import standing_alone
+from grader.values import Callback
 
+BY_HEART = (
+    "None of the hidden checks accepts this answer, so it earns nothing yet: it must be right for every input, not only "
+    "for those of the checks that you can see."
+)
 MAX_LOSSES = 2
+PATIENCE = 2.0  # lifetimes of a child that one submission may take, however many children it loses
 PRELUDE = """\
 import sys, types
 
@@ -61,6 +69,26 @@ class Assignment:
         """Known mistakes and their fingerprints, from the package's data."""
         file = resources.files("grader") / "data" / f"{self.week}.json"
         return json.loads(file.read_text(encoding="utf-8"))
+
+    def telling(self, name: str) -> frozenset[str]:
+        """The names of an exercise's hidden checks that no lazy answer passes."""
+        if name not in self._telling:
+            exercise = self.loaded[name].exercise
+            candidates = [lazy(exercise.answer, make) for make in LAZY.values()]
+            self._telling[name] = frozenset(
+                check.name
+                for check in exercise.checks
+                if check.hidden
+                and all(
+                    run_check(check, Link(LocalChannel({name: one})), name, "lazy").outcome != "passed"
+                    for one in candidates
+                )
+            )
+        return self._telling[name]
+
+    @cached_property
+    def _telling(self) -> dict[str, frozenset[str]]:
+        return {}
 
     @property
     def max_score(self) -> float:
@@ -153,7 +181,19 @@ def _questioned(assignment: Assignment, name: str, channel: "_Children", seed: i
         if check.unusable:
             _demand_right(assignment, name, check, seed)
     result.diagnoses = diagnose(result.checks, assignment.book[name]["mutants"])
+    if result.score and not _confirmed(assignment, name, result):
+        result.score = 0.0
+        result.diagnoses.append(BY_HEART)
     return result
+
+
+def _confirmed(assignment: Assignment, name: str, result: ExerciseResult) -> bool:
+    """Whether some hidden check that no lazy answer passes accepts the candidate.
+
+    Inputs of visible checks are known to all, so their results can be known by heart.
+    """
+    telling = assignment.telling(name)
+    return not telling or any(check.outcome == "passed" and check.check.name in telling for check in result.checks)
 
 
 def _demand_right(assignment: Assignment, name: str, check: CheckResult, seed: int | str) -> None:
@@ -175,6 +215,8 @@ class _Children(Channel):
         self.ended: dict[int, str] = {}
         self._nursery, self._cells, self._extra = nursery, list(cells), ""
         self._child: Any = None
+        limits = getattr(nursery, "limits", None)
+        self._end = time.monotonic() + PATIENCE * limits.total_seconds if limits else float("inf")
 
     def outcomes(self) -> list:
         """What each cell printed or raised.
@@ -213,6 +255,8 @@ class _Children(Channel):
         for _ in self._cells:
             if self._child is not None:
                 break
+            if time.monotonic() > self._end:
+                raise ChannelLost("time", "your code took more time than a whole notebook may, all its tries together")
             try:
                 self._child = self._nursery.open(self._cells + ([self._extra] if self._extra else []))
             except ChannelLost as error:
@@ -220,6 +264,8 @@ class _Children(Channel):
                     raise
                 self.ended[error.cell] = str(error)
                 self._cells[error.cell] = f"raise RuntimeError({str(error)!r})"
+        if self._child is None:
+            raise ChannelLost("exit", "each of your cells ended its process")
         return self._child
 
 

@@ -14,6 +14,13 @@ import torch
 _DATA = frozenset((bool, int, float, complex, str, bytes))
 
 
+class Callback:
+    """A function of the check's side, passed to a candidate as an argument."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
 @dataclass(frozen=True)
 class Handle:
     """A reference to an object that stays with the candidate: its number, its type's name, whether one can call it."""
@@ -53,6 +60,21 @@ def copied(value: Any, other: Callable[[Any], Any]) -> Any:
     return other(value)
 
 
+def weight(value: Any) -> int:
+    """Return roughly how many bytes a copied value takes."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() * value.element_size()
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(64 + weight(key) + weight(item) for key, item in value.items())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return sum(64 + weight(item) for item in value)
+    return value.bit_length() // 8 if type(value) is int else 8
+
+
 def data_only(value: Any) -> Any:
     """Return a copy of `value` with None in the place of everything that is not data."""
     return copied(value, lambda _: None)
@@ -63,6 +85,17 @@ def _plain(value: Any) -> Any:
         if isinstance(value, kind):
             return kind(value)
     raise TypeError(type(value).__name__)
+
+
+def unchanged(before: Any, after: Any) -> bool:
+    """Return whether arguments, as they were sent, came back as `data_only` would have them."""
+    if type(before) in (tuple, list):
+        return type(after) is type(before) and len(before) == len(after) and all(map(unchanged, before, after))
+    if type(before) is dict:
+        if type(after) is not dict or list(before) != list(after):
+            return False
+        return all(unchanged(before[key], after[key]) for key in before)
+    return after is None if isinstance(before, (Handle, Callback)) else same(before, after)
 
 
 def same(left: Any, right: Any) -> bool:

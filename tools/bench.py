@@ -216,7 +216,7 @@ def prepare_otter() -> None:
     constraint.write_text("torch==2.13.0\n")
     run([sys.executable, "-m", "venv", str(OTTER)], ROOT)
     run([*pip, "torch==2.13.0"], ROOT)
-    run([*pip, "-c", str(constraint), "otter-grader==7.0.0", "transformers==5.23.0", "ipywidgets"], ROOT)
+    run([*pip, "-c", str(constraint), "otter-grader==7.0.0", "transformers==5.23.0", "ipywidgets", "ipykernel"], ROOT)
     run([*pip, "--no-deps", "-e", str(ROOT)], ROOT)
 
 

@@ -14,8 +14,8 @@ from grader.candidate import Channel, ChannelLost
 from grader.sandbox import wire
 from grader.sandbox.events import MAX_EVENTS
 from grader.sandbox.limits import Limits
-from grader.servant import MAX_MESSAGE, Callback, Reply
-from grader.values import Handle, copied
+from grader.servant import MAX_MESSAGE, Reply
+from grader.values import Callback, Handle, copied
 
 GRACE = 2.0
 MAX_QUESTION = 1 << 32

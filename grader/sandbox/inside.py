@@ -7,6 +7,7 @@ import builtins
 import os
 import random
 import socket
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import torch
 from grader.sandbox import wire
 from grader.sandbox.cells import Runner
 from grader.sandbox.events import Events
-from grader.servant import MAX_MESSAGE, Callback, Reply, Servant
+from grader.servant import MAX_MESSAGE, Reply, Servant
+from grader.values import Callback
 
 
 class Line:
@@ -56,6 +58,7 @@ def serve(line: Line, limits: dict[str, Any], allowed: list[str]) -> None:
     for cell in cells:
         line.send("cell", *runner.run(cell, limits["cell_seconds"]), events.taken())
     runner.be_quiet()
+    warnings.simplefilter("ignore")
     channel = _Answers(line, runner.shell.user_ns, events)
     line.send("ready")
     while True:

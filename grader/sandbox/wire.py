@@ -25,8 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from grader.servant import Callback
-from grader.values import Handle
+from grader.values import Callback, Handle
 
 HEAD = struct.Struct("!IQ")
 MAX_HEADER = 8 << 20

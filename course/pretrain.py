@@ -49,7 +49,7 @@ class Recipe:
     """Everything that decides a run's weights, besides the corpus and the machine's arithmetic."""
 
     size: str = "1m"
-    phases: tuple[tuple[str, int], ...] = (("recall", 1500), ("mixed", 3000))
+    phases: tuple[tuple[str, int], ...] = (("names", 800), ("recall", 800), ("mixed", 4000))
     cooldown: int = 600  # the last steps, over which the rate falls to zero
     tokens_per_step: int = 4096
     warmup: int = 100
@@ -57,7 +57,7 @@ class Recipe:
     adam_rate: float = 3e-3
     weight_decay: float = 0.0
     look_back: bool = True
-    held_steps: int = 1500  # so long the first layer goes on looking back
+    held_steps: int = 1600  # so long the first layer goes on looking back
     seed: int = 0
     steps_per_shard: int = 64
     compile: bool = False
@@ -317,11 +317,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="1m")
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--phases", default="recall:1500,mixed:3000", help="stages and their steps")
+    parser.add_argument("--phases", default="names:800,recall:800,mixed:4000", help="stages and their steps")
     parser.add_argument("--cooldown", type=int, default=600)
     parser.add_argument("--muon-rate", type=float, default=0.02)
     parser.add_argument("--questions", type=int, default=200, help="of each part of the exam")
-    parser.add_argument("--held-steps", type=int, default=1500)
+    parser.add_argument("--held-steps", type=int, default=1600)
     parser.add_argument("--no-look-back", action="store_true")
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler; about 1.6 times as fast")
     arguments = parser.parse_args()

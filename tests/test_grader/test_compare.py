@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from grader import CandidateError, Mismatch, close, leaves_alone, raises
+from grader.candidate import Link, LocalChannel
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,9 @@ def test_close_accepts_equal_values(value):
         ({"a": 1, "b": 2}, {"a": 1}, "should not have the key 'b'"),
         (True, 1, "should be 1, not True"),
         ("1", 1, "should be 1, not '1'"),
+        (np.array(["a"]), np.array([1.0]), "dtype float64, not <U1"),
+        (np.array([1.0], dtype=">f4"), np.array([1.0], dtype="<f4"), "dtype float32, not >f4"),
+        (torch.tensor([1j, 0]), torch.tensor([1j, 1]), r"first at \[1\]: 0j instead of \(1\+0j\)$"),
     ],
 )
 def test_close_names_the_first_difference(actual, expected, says):
@@ -64,6 +68,11 @@ def test_raises_compares_names_of_the_class_and_its_bases():
         raise CandidateError(["TypeError", "Exception"], "no")
     with pytest.raises(Mismatch, match="nothing was"), raises(ValueError):
         pass
+
+
+def test_what_the_check_itself_raises_is_no_merit():
+    with pytest.raises(ValueError, match="int"), raises(ValueError):
+        int("not a number")
 
 
 def test_raises_lets_a_stub_through():
@@ -85,3 +94,12 @@ def test_leaves_alone_names_the_argument():
     with pytest.raises(Mismatch, match="argument items was changed"):
         leaves_alone(appends, torch.zeros(2), items=[1])
     assert leaves_alone(sorted, [2, 1]) == [1, 2]
+
+
+def test_an_argument_that_cannot_come_back_was_changed():
+    def swallows_itself(items):
+        items.append(items)
+
+    candidate = Link(LocalChannel({"f": swallows_itself})).look_up("f")
+    with pytest.raises(Mismatch, match="argument 1 was changed"):
+        leaves_alone(candidate, [1])

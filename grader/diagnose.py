@@ -55,7 +55,10 @@ def diagnose(results: list[CheckResult], mutants: list[dict[str, Any]]) -> list[
 
 def _canonical(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        value = torch.from_numpy(value.copy())
+        try:
+            value = torch.from_numpy(value.copy())
+        except (TypeError, ValueError):  # texts, dates, foreign byte orders
+            return {"dtype": str(value.dtype), "shape": list(value.shape)}
     if isinstance(value, torch.Tensor):
         flat = value.flatten()
         step = max(1, flat.numel() // KEPT)
@@ -67,15 +70,24 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_canonical(item) for item in value[:KEPT]]
     if isinstance(value, dict):
-        return {str(key): _canonical(item) for key, item in list(value.items())[:KEPT]}
+        return {_text(key): _canonical(item) for key, item in list(value.items())[:KEPT]}
     if isinstance(value, (bool, int, float)):
         return _number(value)
-    return str(value)[:200]
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)[:200]
+    except ValueError:  # somewhere in it is an integer of more digits than Python writes
+        return type(value).__name__
 
 
 def _number(x: float) -> Any:
     if isinstance(x, bool):
         return x
+    if isinstance(x, int) and x.bit_length() > 1000:
+        return f"an integer of {x.bit_length()} bits"
     if not math.isfinite(x):
         return str(float(x))
     return x if isinstance(x, int) and abs(x) < 2**53 else float(f"{x:.4g}")

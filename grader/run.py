@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import torch
 
-from grader.candidate import CandidateError, ChannelLost, Link
+from grader.candidate import MAX_KEPT, CandidateError, ChannelLost, Link
 from grader.compare import Mismatch
 from grader.exercise import Check
+from grader.values import weight
 
 Outcome = Literal["passed", "failed", "error", "not_run"]
 
@@ -76,7 +77,7 @@ def run_check(check: Check, link: Link, exercise: str, seed: int | str) -> Check
         link.begin()
         check.function(link.look_up(exercise), **extra)
     except Mismatch as mismatch:
-        return result("failed", mismatch.message, mismatch=mismatch)
+        return result("failed", mismatch.message, mismatch=_kept(mismatch))
     except CandidateError as error:
         return result("failed", f"your code raised {error}")
     except ChannelLost as error:
@@ -87,6 +88,14 @@ def run_check(check: Check, link: Link, exercise: str, seed: int | str) -> Check
     except Exception as error:
         return result("failed", f"what came back could not be used: {type(error).__name__}: {error}", unusable=True)
     return result("passed")
+
+
+def _kept(mismatch: Mismatch) -> Mismatch | None:
+    """Return what a report may keep: no frames, which hold every value of the check, and no huge value."""
+    if weight(mismatch.actual) + weight(mismatch.expected) > 2 * MAX_KEPT:
+        return None
+    mismatch.__context__ = None
+    return mismatch.with_traceback(None)
 
 
 def run_checks(checks: list[Check], link: Link, exercise: str, points: float, seed: int | str = 0) -> ExerciseResult:

@@ -77,19 +77,21 @@ class Worker:
         verdict.reading = reading
         cells = [reading["dropped"].get(str(i), reading["cells"][i]["source"]) for i in reading["run"]]
         try:
-            results, outcomes = judge(self.assignment, cells, self._zygote, self.settings.seed)
+            # Inputs of hidden checks are this very file's: whoever learns them learns nothing about another.
+            seed = f"{self.settings.seed}/{submission.sha256}"
+            results, outcomes = judge(self.assignment, cells, self._zygote, seed)
         except GraderBroke:
             raise
         except ChannelLost as error:
             results, outcomes = self._nothing_ran(), []
-            report["error"] = str(error)
+            report["error"], verdict.timed_out = str(error), error.reason == "time"
         verdict.outputs = {i: _text(outcome) for i, outcome in zip(reading["run"], outcomes, strict=False)}
         for result in results:
             _explain_missing(result, reading, verdict.outputs)
             result.flags = reading["twins"].get(result.name, [])
             hints = self.assignment.book[result.name]["hints"]
-            verdict.pages[result.name] = page(result, hints[0] if hints else None)
-        verdict.timed_out = any(check.lost == "time" for result in results for check in result.checks)
+            verdict.pages[result.name] = _shown(result, hints[0] if hints else None)
+        verdict.timed_out |= any(check.lost == "time" for result in results for check in result.checks)
         report["exercises"] = [exercise_json(result) for result in results]
         report["score"] = round(sum(result.score for result in results), 2)
         report["flags"] = _flags(reading)
@@ -101,6 +103,16 @@ class Worker:
         return [
             ExerciseResult(name, "error", 0.0, one.exercise.points, []) for name, one in self.assignment.loaded.items()
         ]
+
+
+def _shown(result: ExerciseResult, hint: str | None) -> str:
+    """Return an exercise's page, without the values that it came to where those cannot be shown."""
+    try:
+        return page(result, hint)
+    except Exception:
+        for check in result.checks:
+            check.mismatch = check.call = None
+        return page(result, hint)
 
 
 def _explain_missing(result: ExerciseResult, reading: dict, outputs: dict[int, tuple[str, str]]) -> None:

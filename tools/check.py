@@ -22,13 +22,13 @@ from rich.table import Table
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
 import lessons  # noqa: E402
-from lazy import LAZY, lazy  # noqa: E402
 
 import assignments  # noqa: E402
 from assignments import ROOT  # noqa: E402
 from grader.assignment import AssignmentError, Loaded, load  # noqa: E402
 from grader.candidate import Link, LocalChannel  # noqa: E402
 from grader.diagnose import diagnose  # noqa: E402
+from grader.lazy import LAZY, lazy  # noqa: E402
 from grader.run import ExerciseResult, run_checks  # noqa: E402
 from grader.shipping import names_bound  # noqa: E402
 

@@ -29,6 +29,12 @@ def _raising(right: Any, args: tuple) -> Any:
     raise RuntimeError("no answer")
 
 
+def _refusing(right: Any, args: tuple) -> Any:
+    if right is None:
+        raise ValueError("refused, as the right answer does")
+    return _filled(0)(right, args)
+
+
 LAZY: dict[str, Callable[[Any, tuple], Any]] = {
     "zeros": _filled(0),
     "constant": _filled(1),
@@ -38,6 +44,7 @@ LAZY: dict[str, Callable[[Any, tuple], Any]] = {
     "echo": lambda right, args: args[0] if args else None,
     "None": lambda right, args: None,
     "always raising": _raising,
+    "zeros, and refusals": _refusing,
 }
 
 

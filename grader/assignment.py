@@ -4,6 +4,7 @@ import ast
 import types
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from grader.exercise import Exercise
 
@@ -52,20 +53,29 @@ def _load_file(path: Path, earlier: dict[str, Loaded]) -> Loaded:
     source = path.read_text(encoding="utf-8")
     module = types.ModuleType(path.stem)
     module.__file__ = str(path)
-    for name in _used(ast.parse(source)):
-        week, _, plain = name.rpartition("/")
-        pool = load(path.parent.parent / week) if week else earlier
-        if plain not in pool:
-            raise AssignmentError(f"{path}: uses {name!r}, which no earlier exercise defines")
-        setattr(module, plain, pool[plain].exercise.answer)
     try:
+        for name in _used(ast.parse(source)):
+            setattr(module, name.rpartition("/")[2], _answer(name, path, earlier))
         exec(compile(source, str(path), "exec"), module.__dict__)
+    except AssignmentError:
+        raise
     except Exception as error:
         raise AssignmentError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
     found = [value for value in vars(module).values() if isinstance(value, Exercise)]
     if len(found) != 1:
         raise AssignmentError(f"{path}: has {len(found)} exercises; a file holds exactly one @exercise")
     return Loaded(found[0], path, source, module)
+
+
+def _answer(name: str, path: Path, earlier: dict[str, Loaded]) -> Any:
+    """Return the answer of an exercise that the file at `path` uses: of its own week, or `week01/softmax`."""
+    week, _, plain = name.rpartition("/")
+    if week >= path.parent.name:
+        raise AssignmentError(f"{path}: uses {name!r}; only exercises of earlier weeks are named with their week")
+    pool = load(path.parent.parent / week) if week else earlier
+    if plain not in pool:
+        raise AssignmentError(f"{path}: uses {name!r}, which no earlier exercise defines")
+    return pool[plain].exercise.answer
 
 
 def _used(tree: ast.Module) -> list[str]:

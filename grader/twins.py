@@ -21,8 +21,14 @@ def twins_called(source: str, twins: list[str]) -> list[str]:
 
 
 def source_of(answer: Any) -> str:
-    """Return the source of a function or class, or an empty string where Python does not know it."""
+    """Return the source of a function or class, or an empty string where Python does not know it.
+
+    Before Python 3.13 a class that a notebook defined has no source of its own; its methods have.
+    """
     try:
         return inspect.getsource(answer)
     except (OSError, TypeError):
-        return ""
+        if not inspect.isclass(answer):
+            return ""
+    methods = filter(inspect.isfunction, vars(answer).values())
+    return "\n".join(textwrap.dedent(source_of(method)) for method in methods)

@@ -18,7 +18,7 @@ check = checks("week01")
 
 
 def run(root, answer: str, **kwargs):
-    """Run the released notebook up to `check(softmax)` with `answer` in the place of the stub; return that cell's outputs."""
+    """Run the released notebook up to `check(softmax)`, the stub replaced by `answer`; return that cell's outputs."""
     notebook = nbformat.read(root / "assignments/week01/attention.ipynb", as_version=4)
     ids = [cell.metadata.nbgrader.grade_id for cell in notebook.cells]
     notebook.cells = notebook.cells[: ids.index("softmax-check") + 1]
@@ -128,7 +128,7 @@ def test_unknown_names_get_one_line(check):
 
 def test_hidden_checks_say_what_they_need(monkeypatch):
     monkeypatch.delenv("GRADER_SOLUTIONS", raising=False)
-    with pytest.raises(CheckFailed, match="nbgrader_config.py sets it"):
+    with pytest.raises(CheckFailed, match=r"nbgrader_config\.py sets it"):
         checks("week01", hidden=True)
 
 

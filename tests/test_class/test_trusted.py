@@ -7,6 +7,8 @@ from importlib import resources
 import jsonschema
 import pytest
 
+from grader.classroom import Classroom
+
 WEEK = "week01"
 BROKEN = {"nil": b"not a notebook", "old": b'{"worksheets": [], "nbformat": 3}'}
 # What is not in the table is worth full points.
@@ -26,10 +28,19 @@ LESS = {
 }
 
 
+def keep_seed(course, seed="a class") -> None:
+    """Give the assignment a seed of ours: what a wrong answer earns in part depends on the inputs that are drawn."""
+    place = course / ".class" / "grader" / f"{WEEK}.seed"
+    place.parent.mkdir(mode=0o700)
+    place.write_text(seed)
+    place.chmod(0o600)
+
+
 @pytest.fixture(scope="module")
 def course(make_course, students, run):
     """A course graded by `grader autograde`, two files of which are no notebooks."""
     course = make_course(students)
+    keep_seed(course)
     for student, raw in BROKEN.items():
         place = course / "submitted" / student / WEEK / "attention.ipynb"
         place.parent.mkdir(parents=True)
@@ -89,9 +100,7 @@ def test_the_gradebook_agrees_with_the_report(report, scores, course, students):
 def test_nbgraders_own_command_gives_the_same_rows(make_course, students, run, scores, course):
     some = {name: students[name] for name in ("ada", "dot", "fay", "jon", "mia")}
     other = make_course(some)
-    place = other / ".class" / "grader" / f"{WEEK}.seed"
-    place.parent.mkdir()
-    place.write_text((course / ".class" / "grader" / f"{WEEK}.seed").read_text())
+    keep_seed(other)
     run(other, "nbgrader", "generate_assignment", WEEK, "--force")
     run(other, "nbgrader", "autograde", WEEK)
     expected = scores(course)
@@ -130,7 +139,9 @@ def test_feedback_helps_and_gives_nothing_away(course, run, week):
     assert "could not be graded as it is" in (course / "feedback" / "nil" / WEEK / "attention.html").read_text()
 
 
-def test_the_seed_is_its_owners_alone(course):
+def test_the_seed_is_drawn_once_and_its_owners_alone(make_course):
+    course = make_course({})
+    assert Classroom(course).seed(WEEK) == Classroom(course).seed(WEEK) != Classroom(make_course({})).seed(WEEK)
     place = course / ".class" / "grader"
     assert place.stat().st_mode & 0o077 == 0
     assert (place / f"{WEEK}.seed").stat().st_mode & 0o077 == 0

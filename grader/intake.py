@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import time
+import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,7 +24,10 @@ from pathlib import Path
 MAX_FILE = 20 << 20
 MAX_ZIP_MEMBERS = 20_000
 SECONDS = 20.0
-_NAME = re.compile(r"[\w@.+\- ]{1,100}")
+MAX_NAME = 200  # bytes; a file system takes 255
+OF_NAMES = " _.,'@+-()"  # besides letters, digits and the marks that some scripts put on letters
+FORMULA = "+-@"  # no name starts with what a table would compute
+_ANOTHER_WEEK = re.compile(r"week\d\d")
 
 
 class IntakeError(Exception):
@@ -68,8 +72,10 @@ def find(place: Path, assignment: str, notebook: str) -> list[Found]:
         notebook: the theme's name, for example "attention".
 
     Raises:
-        IntakeError: when `place` is neither.
+        IntakeError: when `place` is none of these.
     """
+    if not place.exists():
+        raise IntakeError(f"{place} is not there: collect {assignment} first, or name a folder or a zip")
     if place.is_dir():
         found = list(_in_folder(place, assignment, notebook))
     elif zipfile.is_zipfile(place):
@@ -103,16 +109,14 @@ def _in_folder(place: Path, assignment: str, notebook: str) -> Iterator[Found]:
             student, path = entry.name.removesuffix(".ipynb"), Path(entry.path)
         else:
             continue
-        safe = student if _NAME.fullmatch(student) else _safe(student)
-        yield Found(safe, partial(from_file, student, notebook, place, path))
+        yield Found(_safe(student), partial(from_file, student, notebook, place, path))
 
 
 def from_file(student: str, notebook: str, place: Path, path: Path) -> Submission:
     """Return the submission in the file `path` below `place`; no link is followed on the way to it."""
-    if not _NAME.fullmatch(student):
-        return Submission(
-            _safe(student), notebook, problem="the student's name has characters that no file name should"
-        )
+    if student != _safe(student):
+        problem = f"the student's name is no name for a file: rename it to letters, digits and {OF_NAMES.strip()}"
+        return Submission(_safe(student), notebook, problem=problem)
     try:
         raw = _read(place, path)
     except FileNotFoundError:
@@ -144,18 +148,41 @@ def _read(place: Path, path: Path) -> bytes:
 
 
 def _in_zip(place: Path, assignment: str, notebook: str) -> Iterator[Found]:
-    archive = zipfile.ZipFile(place)
+    try:
+        archive = zipfile.ZipFile(place)
+    except zipfile.BadZipFile as error:
+        raise IntakeError(f"{place}: a broken zip ({error}); download it again") from error
     members = archive.infolist()
     if len(members) > MAX_ZIP_MEMBERS:
-        raise IntakeError(f"{place}: more than {MAX_ZIP_MEMBERS:,} files")
+        raise IntakeError(f"{place}: more than {MAX_ZIP_MEMBERS:,} files; split it")
+    folders: dict[tuple[str, ...], dict[zipfile.ZipInfo, str]] = {}
     for member in members:
-        parts = [part for part in member.filename.replace("\\", "/").split("/") if part not in ("", ".")]
-        if member.is_dir() or not member.filename.endswith(".ipynb") or "__MACOSX" in parts:
-            continue
-        folders = [part for part in parts[:-1] if part != assignment]
-        student = folders[-1] if folders else parts[-1].removesuffix(".ipynb")
-        student = _safe(student.split("_assignsubmission_")[0])
-        yield Found(student, partial(_from_member, archive, member, student, notebook))
+        *folder, name = _steps(member.filename, assignment)
+        strange = any(step.startswith((".", "__MACOSX")) or _ANOTHER_WEEK.fullmatch(step) for step in [*folder, name])
+        if name.endswith(".ipynb") and not strange:
+            folders.setdefault(tuple(folder), {})[member] = name.removesuffix(".ipynb")
+    for folder, names in folders.items():
+        for member, student in _owners(folder, names, notebook, len(folders) == 1).items():
+            yield Found(_safe(student), partial(_from_member, archive, member, _safe(student), notebook))
+
+
+def _steps(path: str, assignment: str) -> list[str]:
+    """Return the folders and the name of a zip's member; macOS takes letters and their marks apart."""
+    steps = unicodedata.normalize("NFC", path).replace("\\", "/").split("/")
+    return [step for step in steps if step not in ("", ".", "..", assignment)] or [""]
+
+
+def _owners(
+    folder: tuple[str, ...], names: dict[zipfile.ZipInfo, str], notebook: str, only: bool
+) -> dict[zipfile.ZipInfo, str]:
+    """Return the student of each notebook in one folder of a zip; copies beside the right name do not count.
+
+    A folder is a student's, but for the only one of a zip: that may be the flat folder itself, of STUDENT.ipynb.
+    """
+    right = [member for member, name in names.items() if name == notebook]
+    if not folder or (only and not right and "_assignsubmission_" not in folder[-1]):
+        return names
+    return dict.fromkeys(right or names, folder[-1].split("_assignsubmission_")[0])
 
 
 def _from_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, student: str, notebook: str) -> Submission:
@@ -174,7 +201,10 @@ def _from_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, student: str
 
 
 def _safe(name: str) -> str:
-    return re.sub(r"[^\w@.+\- ]", "_", name).strip(" .")[:100] or "unnamed"
+    """Return a student's name as it may stand in a path, a page and a table."""
+    fits = "".join(c if c.isalnum() or c in OF_NAMES or unicodedata.category(c)[0] == "M" else "_" for c in name)
+    fits = fits.encode()[:MAX_NAME].decode(errors="ignore")
+    return fits.rstrip(" .").lstrip(" ." + FORMULA) or "unnamed"
 
 
 class Reader:

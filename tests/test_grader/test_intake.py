@@ -174,6 +174,62 @@ def test_a_flat_folder_and_a_zip_of_an_lms(tmp_path):
     assert "unpacks to more than 20 MB" in found["bomb"].problem
 
 
+def zipped(path, names: list[str]):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, name)
+    return {one.student: one for one in submissions(path, "week01", "attention")}
+
+
+@pytest.mark.parametrize(
+    ("names", "students"),
+    [
+        (["ada.ipynb", "bob.ipynb"], ["ada", "bob"]),
+        (["class/ada.ipynb", "class/bob.ipynb", "class/.ipynb_checkpoints/ada-checkpoint.ipynb"], ["ada", "bob"]),
+        (["s/ada/week01/attention.ipynb", "s/ada/week02/words.ipynb", "s/bob/week01/attention.ipynb"], ["ada", "bob"]),
+        (["ada/attention.ipynb", "ada/attention-Copy1.ipynb", "bob/mine.ipynb"], ["ada", "bob"]),
+        (["Ada_1_assignsubmission_file_/mine.ipynb"], ["Ada_1"]),
+        (["Jose\u0301/attention.ipynb", "O'Brien, Al/attention.ipynb"], ["José", "O'Brien, Al"]),
+    ],
+)  # fmt: skip
+def test_a_zip_is_read_however_it_was_packed(tmp_path, names, students):
+    found = zipped(tmp_path / "class.zip", names)
+    assert list(found) == sorted(students)
+    assert not any(one.problem for one in found.values())
+
+
+def test_two_notebooks_of_one_folder_are_no_two_students(tmp_path):
+    found = zipped(tmp_path / "class.zip", ["ada/attention.ipynb", "mal/ada.ipynb", "mal/bob.ipynb"])
+    assert list(found) == ["ada", "mal"]
+    assert "several files" in found["mal"].problem
+
+
+@pytest.mark.parametrize("student", ["Ωmega 7", "हिन्दी", "O'Brien, Al", "x" * 200])
+def test_names_of_people_are_fine(tmp_path, student):
+    hand_in(tmp_path, student)
+    (one,) = submissions(tmp_path, "week01", "attention")
+    assert (one.student, one.problem) == (student, "")
+
+
+@pytest.mark.parametrize(
+    ("student", "safe"),
+    [
+        ("+1=2", "1_2"),
+        (" -x", "x"),
+        ("-rf", "rf"),
+        ("a\nb", "a_b"),
+        ("<b>", "_b_"),
+        ("\u202ebob", "_bob"),
+        ("字" * 80, "字" * 66),
+    ],
+)
+def test_names_that_would_do_harm_are_refused(tmp_path, student, safe):
+    hand_in(tmp_path, student)
+    (one,) = submissions(tmp_path, "week01", "attention")
+    assert one.student == safe
+    assert "rename it" in one.problem
+
+
 def test_nobody_takes_anothers_place_by_a_name(tmp_path):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -188,3 +244,10 @@ def test_a_place_that_is_neither_gets_one_line(tmp_path):
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(IntakeError, match="neither a folder of submissions nor a zip"):
         list(submissions(tmp_path / "x.txt", "week01", "attention"))
+    with pytest.raises(IntakeError, match="collect week01 first"):
+        list(submissions(tmp_path / "nowhere", "week01", "attention"))
+    zipped(tmp_path / "cut.zip", ["ada.ipynb"])
+    raw = (tmp_path / "cut.zip").read_bytes()
+    (tmp_path / "cut.zip").write_bytes(raw.replace(b"PK\x01\x02", b"PK\x00\x00"))
+    with pytest.raises(IntakeError, match="broken zip"):
+        list(submissions(tmp_path / "cut.zip", "week01", "attention"))

@@ -1,7 +1,9 @@
 """Where a class lives: nbgrader's folders and gradebook, and the seed that only the instructor has."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,10 +57,10 @@ class Classroom:
     def seed(self, week: str) -> str:
         """Return the assignment's seed, drawn once and kept."""
         path = self.private / f"{week}.seed"
-        try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text(encoding="ascii").strip()
-        with os.fdopen(file, "w") as stream:
-            stream.write(secrets.token_hex(16))
-        return self.seed(week)
+        if not path.exists():
+            with tempfile.NamedTemporaryFile("w", dir=path.parent) as draft:
+                draft.write(secrets.token_hex(16))
+                draft.flush()
+                with contextlib.suppress(FileExistsError):
+                    os.link(draft.name, path)  # there whole or not at all, and the first of two runs wins
+        return path.read_text(encoding="ascii").strip()

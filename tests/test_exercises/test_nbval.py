@@ -25,7 +25,7 @@ def test_nbval_sees_what_the_checks_see(root, tmp_path, answers, wrong):
     (tmp_path / "attention.ipynb").write_text(json.dumps(notebook))
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run([*command, "attention.ipynb"], cwd=tmp_path, capture_output=True, text=True)
-    code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     failed = [code[int(number)] for number in re.findall(r"FAILED attention.ipynb::Cell (\d+)", done.stdout)]
     assert failed == wrong, done.stdout
     assert done.returncode == (1 if wrong else 0)

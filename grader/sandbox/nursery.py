@@ -109,6 +109,7 @@ def _answer_reap(control: socket.socket, child: int) -> None:
 def _be_a_child(post: int, settings: dict[str, Any]) -> None:
     """Never returns: a child ends here, whatever happens in it."""
     try:
+        confine.die_with_parent()  # in a process namespace it would anyway
         os.dup2(post, 3)
         confine.close_from(4)
         line = inside.Line(3, settings["limits"]["reply_mb"] << 20)

@@ -26,7 +26,7 @@ ctypes.memset(id(42) + 24, 7, 1)
 ctypes.memset(id("softmax") + 48, 65, 4)
 """
     + WRONG,
-    earns={"causal_mask": 2.0},
+    earns={},
     harmless="what a kernel with broken memory does is anyone's guess",
 )
 poison(

@@ -13,8 +13,17 @@ def send(*message, body=b""):
 EMPTY = '["t"], ["d"], ["l"]'
 
 
+# These answer questions that come later, those about their own honest part among them.
+OUT_OF_STEP = {
+    "a reply of its own", "a hundred replies", "a reply to everything", "a handle of another's",
+    "a type's name in half a character", "an exception's name in half a character", "an event in half a character",
+}  # fmt: skip
+
+
 def frame(name: str, tries: str, body: str, **more) -> None:
     """Add an attack that does `body` in every call of softmax."""
+    if name in OUT_OF_STEP:
+        more["earns"] = {}
     lines = "\n".join("    " + line for line in body.strip().splitlines())
     wire(name, tries, f"{SEND}\ndef softmax(x, dim=-1):\n{lines}\n    return x\n", **more)
 
@@ -124,7 +133,7 @@ wire(
     "outcomes before their time",
     "sends outcomes of its later cells, and that it is ready, from the first",
     SEND + 'for _ in range(3): send("cell", "4.0", "", None, ["l"])\nsend("ready")\n' + WRONG,
-    earns={"causal_mask": 2.0},
+    earns={},
 )
 wire(
     "a refusal in a cell",

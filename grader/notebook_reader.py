@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 import resource
 import struct
 import sys
@@ -39,12 +40,19 @@ class Template:
         locked = [cell for cell in template["cells"] if cell["locked"]]
         self.locked = {cell["grade_id"] for cell in locked}
         self.locked_sources = {_squeezed(cell["source"]) for cell in locked if cell["cell_type"] == "code"}
-        self.stubs = {
+        self._stubs = {
             name: _shape(node)
             for cell in template["cells"]
             if cell["grade_id"] in self.twins
-            for name, node in _definitions(_tree(cell["source"])).items()
+            for name, node in _bindings(_parsed(cell["source"])[1])
         }
+
+    def is_answer(self, name: str, node: ast.stmt) -> bool:
+        """Whether a statement that binds `name` answers an exercise: it does, unless it is the stub."""
+        return name in self.twins and (name not in self._stubs or _shape(node) != self._stubs[name])
+
+    def is_stub(self, name: str, node: ast.stmt) -> bool:
+        return name in self.twins and not self.is_answer(name, node)
 
 
 class Unreadable(Exception):
@@ -77,20 +85,18 @@ def read(raw: bytes, template: Template) -> dict:
         and cell["grade_id"] not in template.locked
         and _squeezed(cell["source"]) not in template.locked_sources
     ]
-    stubs = template.stubs
-    whole = {i: _tree(cells[i]["source"]) for i in run}
-    trees = {i: _definitions(tree) for i, tree in whole.items()}
-    dropped = _without_stubs(cells, trees, stubs)
-    answers = {name: _last(trees, name, stubs) for name in template.twins}
-    sources = {name: ast.unparse(whole[i]) for name, i in answers.items() if i is not None}
+    parsed = {i: _parsed(cells[i]["source"]) for i in run}
+    bound = {i: _bindings(tree) for i, (_, tree) in parsed.items()}
+    answers = {name: [i for i in run if _answers(template, name, bound[i])] for name in template.twins}
+    trees = {name: parsed[found[-1]][1] for name, found in answers.items() if found}
     return {
         "cells": cells,
         "run": run,
-        "dropped": dropped,
-        "mended": _mended(cells, run, trees, stubs, template),
-        "twins": {name: _twins(source, template.twins[name]) for name, source in sources.items()},
+        "dropped": _without_stubs(template, parsed, bound),
+        "mended": _mended(template, cells, answers),
+        "twins": {name: _twins(tree, template.twins[name]) for name, tree in trees.items()},
         "suspicious": sorted({word for i in run for word in _words(cells[i]["source"]) & SUSPICIOUS}),
-        "tokens": _token_hashes(sources, stubs),
+        "tokens": _token_hashes(trees),
     }
 
 
@@ -131,30 +137,31 @@ def _cell(i: int, cell: object, known: set[str]) -> dict:
     return {"kind": cell["cell_type"], "source": source, "grade_id": known_id}
 
 
-def _tree(source: str) -> ast.Module:
-    """A cell's statements, magics and `!` lines understood as IPython does; none where it does not parse."""
+def _parsed(source: str) -> tuple[str, ast.Module]:
+    """A cell as text for Python, magics put as IPython does, and its statements; none where it is broken."""
     with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.parse(source)
+        return source, ast.parse(source)
     try:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        return ast.parse(TransformerManager().transform_cell(source))
+        text = TransformerManager().transform_cell(source)
+        return text, ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
+        return source, ast.Module([], [])
 
 
-def _definitions(tree: ast.Module) -> dict[str, ast.stmt]:
-    """The names that a cell binds at its top, each with its last statement."""
-    found: dict[str, ast.stmt] = {}
+def _bindings(tree: ast.Module) -> list[tuple[str, ast.stmt]]:
+    """The names that a cell binds at its top, each with its statement, in order."""
+    found: list[tuple[str, ast.stmt]] = []
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found[node.name] = node
-        elif isinstance(node, ast.Assign):
-            found.update(
-                {name.id: node for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)}
-            )
+            names = [node.name]
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            found.update({alias.asname or alias.name: node for alias in node.names})
+            names = [alias.asname or alias.name for alias in node.names]
+        else:
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            names = [n.id for target in targets if target for n in ast.walk(target) if isinstance(n, ast.Name)]
+        found += [(name, node) for name in names]
     return found
 
 
@@ -168,52 +175,49 @@ def _shape(node: ast.stmt) -> str:
     return ast.unparse(copy).replace("NotImplementedError()", "NotImplementedError")
 
 
-def _is_stub(name: str, node: ast.stmt, stubs: dict[str, str]) -> bool:
-    return name in stubs and _shape(node) == stubs[name]
+def _answers(template: Template, name: str, bindings: list[tuple[str, ast.stmt]]) -> bool:
+    return any(bound == name and template.is_answer(name, node) for bound, node in bindings)
 
 
-def _without_stubs(cells: list[dict], trees: dict, stubs: dict[str, str]) -> dict[str, str]:
+def _without_stubs(template: Template, parsed: dict, bound: dict) -> dict[str, str]:
     """Cells in which a stub would override an earlier answer, with that stub taken out."""
     answered: set[str] = set()
     dropped: dict[str, str] = {}
-    for i, found in trees.items():
-        gone = [node for name, node in found.items() if _is_stub(name, node, stubs) and name in answered]
-        if gone:
-            lines = cells[i]["source"].splitlines()
-            for node in gone:
+    for i, bindings in bound.items():
+        lines = parsed[i][0].splitlines()
+        for name, node in bindings:
+            if template.is_answer(name, node):
+                answered.add(name)
+            elif template.is_stub(name, node) and name in answered:
                 lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
-            dropped[str(i)] = "\n".join(lines)
-        answered |= {name for name, node in found.items() if name in stubs and not _is_stub(name, node, stubs)}
+                dropped[str(i)] = "\n".join(lines)
     return dropped
 
 
-def _last(trees: dict, name: str, stubs: dict[str, str]) -> int | None:
-    real = [i for i, found in trees.items() if name in found and not _is_stub(name, found[name], stubs)]
-    return real[-1] if real else None
-
-
-def _mended(cells: list[dict], run: list[int], trees: dict, stubs: dict, template: dict) -> list[str]:
+def _mended(template: Template, cells: list[dict], answers: dict[str, list[int]]) -> list[str]:
     said = []
-    for name in template.twins:
+    for name, found in answers.items():
         by_id = [i for i, cell in enumerate(cells) if cell["grade_id"] == name]
-        answers = [i for i in run if name in trees[i] and not _is_stub(name, trees[i][name], stubs)]
         if len(by_id) > 1:
             said.append(f"{name}: {len(by_id)} cells carry its id; the last answer counts")
-        if len(answers) > 1:
-            said.append(f"{name}: answered in {len(answers)} cells; the last one counts")
-        if answers and answers[-1] not in by_id:
-            said.append(f"{name}: found by its name in cell {answers[-1] + 1}")
-        elif not by_id and not answers:
+        if len(found) > 1:
+            said.append(f"{name}: answered in {len(found)} cells; the last one counts")
+        if found and found[-1] not in by_id:
+            said.append(f"{name}: found by its name in cell {found[-1] + 1}")
+        elif not by_id and not found:
             said.append(f"{name}: its cell is gone")
+    for cell in cells:
+        locked = cell["kind"] == "code" and cell["grade_id"] in template.locked
+        if locked and _squeezed(cell["source"]) not in template.locked_sources:
+            said.append(f"{cell['grade_id']}: this cell of the assignment was changed; the released one counts")
     missing = template.locked - {cell["grade_id"] for cell in cells}
     if missing:
         said.append(f"{len(missing)} cells of the assignment were missing or had lost their marks and were put back")
     return said
 
 
-def _twins(source: str, twins: list[str]) -> list[str]:
+def _twins(tree: ast.Module, twins: list[str]) -> list[str]:
     """As grader.twins.twins_called; written again because this process loads no other part of the grader."""
-    tree = ast.parse(source)
     reached = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     reached |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
     return [twin for twin in twins if twin in reached]
@@ -224,22 +228,22 @@ def _squeezed(source: str) -> str:
 
 
 def _words(source: str) -> set[str]:
-    return set("".join(c if c.isalnum() or c == "_" else " " for c in source).split())
+    """The words of a cell, comments and texts included; a module's `.eval()` is no `eval`."""
+    return set(re.findall(r"\w+", source.replace(".eval()", "")))
 
 
-def _token_hashes(sources: dict[str, str], stubs: dict[str, str], size: int = 8) -> list[int]:
+def _token_hashes(trees: dict[str, ast.Module], size: int = 8) -> list[int]:
     """Hashes of every run of `size` tokens of the answers, with names replaced, as a set in order."""
     found: set[int] = set()
-    for name in sorted(sources):
+    for name in sorted(trees):
         kinds = []
-        for token in tokenize.generate_tokens(io.StringIO(sources[name]).readline):
+        for token in tokenize.generate_tokens(io.StringIO(ast.unparse(trees[name])).readline):
             if token.type == tokenize.NAME:
-                kinds.append(
-                    token.string if len(token.string) > 6 or token.string in ("def", "for", "if", "return") else "x"
-                )
+                telling = len(token.string) > 6 or token.string in ("def", "for", "if", "return")
+                kinds.append(token.string if telling else "x")
             elif token.type in (tokenize.OP, tokenize.NUMBER):
                 kinds.append(token.string)
-        for i in range(max(0, len(kinds) - size + 1)):
+        for i in range(len(kinds) - size + 1):
             digest = hashlib.blake2b("\0".join(kinds[i : i + size]).encode(), digest_size=6).digest()
             found.add(int.from_bytes(digest, "big"))
     return sorted(found)
@@ -258,6 +262,8 @@ def main() -> None:
             answer = {"unreadable": str(error)}
         except (RecursionError, MemoryError):
             answer = {"unreadable": "the file is too large or too deeply nested to be read"}
+        except Exception as error:
+            answer = {"unreadable": f"a cell holds what no answer needs ({type(error).__name__}: {str(error)[:100]})"}
         text = json.dumps(answer).encode()
         sink.write(struct.pack(">Q", len(text)) + text)
         sink.flush()

@@ -66,6 +66,24 @@ def test_a_stub_never_overrides_an_answer(reader, week):
     assert "def softmax" not in last
 
 
+@pytest.mark.parametrize("between", ["", "!ls \\\n  -l\n"])
+def test_nor_does_a_stub_below_an_answer_in_one_cell(reader, week, between):
+    stub = next(c for c in week.template["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "softmax")
+    content = notebook(week, f"{ANSWER}\n{between}{''.join(stub['source'])}\nx = 1")
+    cell = run_cells(read(reader, content))[0]
+    assert cell.count("def softmax") == 1
+    assert "return x" in cell
+    assert cell.endswith("x = 1")
+
+
+def test_a_changed_locked_cell_is_mentioned_and_not_run(reader, week):
+    content = notebook(week)
+    next(c for c in content["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "imports")["source"] = "import os"
+    reading = read(reader, content)
+    assert reading["mended"] == ["imports: this cell of the assignment was changed; the released one counts"]
+    assert "import os" not in run_cells(reading)
+
+
 def test_copies_are_mentioned_and_the_last_counts(reader, week):
     content = notebook(week)
     ours = next(c for c in content["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "softmax")
@@ -79,7 +97,9 @@ def test_magics_twins_and_suspicions_are_seen(reader, week):
     answer = "%time 1\nimport socket\ndef softmax(x, dim=-1):\n    return x.softmax(dim)"
     reading = read(reader, notebook(week, answer))
     assert reading["twins"]["softmax"] == ["softmax"]
-    assert "socket" in reading["suspicious"]
+    assert reading["suspicious"] == ["socket"]
+    assert read(reader, notebook(week, f"model.eval()\n{ANSWER}"))["suspicious"] == []
+    assert read(reader, notebook(week, f"eval('1')\n{ANSWER}"))["suspicious"] == ["eval"]
 
 
 def test_renaming_leaves_the_token_sequences_alike(reader, week):
@@ -105,8 +125,12 @@ def test_renaming_leaves_the_token_sequences_alike(reader, week):
             b'{"cells": [' + b'{"cell_type": "raw"},' * 2000 + b'{"cell_type": "raw"}], "nbformat": 4}',
             "more than 2,000",
         ),
+        (
+            b'{"cells": [{"cell_type": "code", "source": "softmax = 0x' + b"f" * 5000 + b'"}], "nbformat": 4}',
+            "holds what no answer needs",
+        ),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_what_is_no_notebook_is_refused_in_words(reader, raw, says):
     assert says in reader.read(raw)["unreadable"]

@@ -142,7 +142,7 @@ def leaves_its_input_alone(apply_rope):
     leaves_alone(apply_rope, torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([3, 1]))
 
 
-@functools.cache
+@functools.lru_cache(64)
 def _llama_angles(d, base):
     from transformers import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding

@@ -197,7 +197,7 @@ def leaves_its_input_alone(TransformerBlock):
     leaves_alone(llama_block(TransformerBlock), llama_example()[0])
 
 
-@functools.cache
+@functools.lru_cache(64)
 def _llama_layer(d_model, n_heads, d_hidden):
     """transformers' layer, whose weights the caller sets, and the angles that it asks for."""
     from transformers import LlamaConfig

@@ -178,7 +178,8 @@ class DaskPool:
                 held[future.key] = one
                 return future
 
-            futures = completed([send(one) for one in [first, *islice(fresh, IN_FLIGHT - 1)]])
+            some = [send(one) for one in [first, *islice(fresh, IN_FLIGHT - 1)]]
+            futures = completed(some, loop=client.loop)
             for future in futures:
                 error, one = future.exception(), held.pop(future.key)
                 if (following := next(fresh, None)) is not None:

@@ -144,7 +144,8 @@ def _list(items: list[str]) -> str:
 def _box(title: str, items: list[str]) -> str:
     if not items:
         return ""
-    return f'<details><summary style="margin:6px 0;cursor:pointer">{escape(title)}</summary>{_list(items)}</details>'
+    style = "display:list-item;margin:6px 0;cursor:pointer"
+    return f'<details><summary style="{style}">{escape(title)}</summary>{_list(items)}</details>'
 
 
 def _item(check: CheckResult, told: str, evidence: str) -> str:

@@ -158,6 +158,7 @@ give(
     "a huge tensor",
     "returns a tensor of 4 GB that takes no memory here",
     "import torch\ndef softmax(x, dim=-1):\n    return torch.zeros(1).expand(1 << 30)\n",
+    harmless=UNSAFE,
 )
 give(
     "large tensors from every call",
@@ -180,6 +181,7 @@ def causal_mask(length):
     return torch.ones(1 << 22, 1, 1, dtype=torch.bool)
 """
     },
+    harmless=UNSAFE,
     earns={},
     slow=True,
 )

@@ -101,6 +101,7 @@ lie(
     "many cells",
     "hands in 50,000 cells",
     edit=lambda notebook: notebook["cells"].extend(code(f"x = {i}") for i in range(50_000)),
+    harmless="it would take hours",
     status="unreadable",
     earns={},
 )

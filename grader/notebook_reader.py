@@ -114,8 +114,10 @@ def _cells(raw: bytes, known: set[str]) -> list[dict]:
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         old = isinstance(notebook, dict) and "worksheets" in notebook
         raise Unreadable("an old notebook format: open and save it in JupyterLab" if old else "the file is no notebook")
-    if notebook.get("nbformat") != 4:
-        raise Unreadable(f"notebook format {str(notebook.get('nbformat'))[:20]}, not 4; open and save it in JupyterLab")
+    version = notebook.get("nbformat")
+    if version != 4:
+        known = version if type(version) is int and 0 < version < 100 else "unknown"
+        raise Unreadable(f"notebook format {known}, not 4; open and save it in JupyterLab")
     if len(notebook["cells"]) > MAX_CELLS:
         raise Unreadable(f"more than {MAX_CELLS:,} cells")
     return [_cell(i, cell, known) for i, cell in enumerate(notebook["cells"])]

@@ -113,7 +113,7 @@ class Child(Channel):
             now = time.monotonic()
             seconds = self._limits.cell_seconds + GRACE
             kind, values = self._receive(min(now + seconds, started + self._left), "a cell")
-            if kind == "refused":
+            if kind == "refused" and number == 0:  # later, a cell may be saying it
                 self.close()
                 raise SandboxError(f"a child could not be confined: {_short(values)}")
             if (kind == "ready") != (self._cell is None):

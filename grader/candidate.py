@@ -182,7 +182,7 @@ class Candidate:
 
 def without_control_characters(text: str) -> str:
     """Return text that cannot move a cursor, colour a terminal or reverse a line."""
-    return "".join(c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd" for c in text)
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd" for c in text)
 
 
 class LocalChannel:

@@ -1,28 +1,24 @@
 """Judge one submission: its cells run in a child, its answers are questioned from here, the verdict is made here."""
 
 import json
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Protocol
 
 from grader.assignment import Loaded, load
-from grader.candidate import Channel, ChannelLost, Link, LocalChannel
+from grader.candidate import ChannelLost, Link, LocalChannel
+from grader.children import Children, Nursery
 from grader.diagnose import diagnose
 from grader.lazy import LAZY, lazy
 from grader.run import CheckResult, ExerciseResult, run_check, run_checks
-from grader.servant import Reply
+from grader.sandbox import CellOutcome
 from grader.shipping import standing_alone
-from grader.values import Callback
 
 BY_HEART = (
-    "None of the hidden checks accepts this answer, so it earns nothing yet: it must be right for every input, not only "
-    "for those of the checks that you can see."
+    "None of the hidden checks accepts this answer, so it earns nothing yet: it must be right for every input, "
+    "not only for those of the checks that you can see."
 )
-MAX_LOSSES = 2
-PATIENCE = 2.0  # lifetimes of a child that one submission may take, however many children it loses
 PRELUDE = """\
 import sys, types
 
@@ -42,10 +38,23 @@ class GraderBroke(Exception):
     """A check does not even accept the right answer: the exercise is at fault, not the student."""
 
 
-class Nursery(Protocol):
-    """Whatever opens a fresh child that has run some cells."""
+@dataclass(frozen=True)
+class Judgement:
+    """What came of one submission.
 
-    def open(self, cells: list[str], seed: int = 0) -> Any: ...
+    Attributes:
+        results: one an exercise.
+        outcomes: what each of its cells printed or raised.
+        error: why none of its cells could be run, or None.
+        events: kinds and details of suspicious things that its processes were seen to try.
+        timed_out: some part of it was stopped for time.
+    """
+
+    results: list[ExerciseResult]
+    outcomes: list[CellOutcome]
+    error: str | None
+    events: list[tuple[str, str]]
+    timed_out: bool
 
 
 @dataclass(frozen=True)
@@ -99,9 +108,7 @@ class Assignment:
         """The released notebook's own imports, which every answer may count on."""
         source = next(c["source"] for c in self.template["cells"] if _grade_id(c) == "imports")
         lines = "".join(source).splitlines()
-        return "\n".join(
-            line for line in lines if line.startswith(("import ", "from ")) and "grader" not in line
-        )
+        return "\n".join(line for line in lines if line.startswith(("import ", "from ")) and "grader" not in line)
 
     @cached_property
     def for_the_reader(self) -> dict:
@@ -131,35 +138,36 @@ def assignment(root: Path, week: str) -> Assignment:
     return Assignment(week, released[0].stem, load(root / "solutions" / week), template)
 
 
-def judge(
-    assignment: Assignment, cells: list[str], nursery: Nursery, seed: int | str
-) -> tuple[list[ExerciseResult], list]:
-    """Return one result an exercise, and what the cells printed or raised.
+def judge(assignment: Assignment, cells: list[str], nursery: Nursery, seed: int | str) -> Judgement:
+    """Run `cells` in children of `nursery` and judge what they define.
 
     Raises:
         GraderBroke: when a check stumbles over the right answer too.
     """
-    channel = _Children(nursery, [PRELUDE + assignment.imports, *cells])
     results: dict[str, ExerciseResult] = {}
-    try:
-        outcomes = channel.outcomes()
-        for name in assignment.loaded:
-            results[name] = _judged(assignment, name, channel, results, seed)
-    finally:
-        channel.close()
-    return list(results.values()), outcomes[1:]
+    outcomes, error = [], None
+    with Children(nursery, [PRELUDE + assignment.imports, *cells]) as children:
+        try:
+            outcomes = children.outcomes()[1:]
+            for name in assignment.loaded:
+                results[name] = _judged(assignment, name, children, results, seed)
+        except ChannelLost as lost:
+            error = str(lost)
+            for name, one in assignment.loaded.items():
+                results[name] = ExerciseResult(name, "error", 0.0, one.exercise.points, [])
+    return Judgement(list(results.values()), outcomes, error, children.events, children.timed_out)
 
 
-def _judged(assignment: Assignment, name: str, channel: "_Children", before: dict, seed: int | str) -> ExerciseResult:
-    result = _questioned(assignment, name, channel, seed)
+def _judged(assignment: Assignment, name: str, children: Children, before: dict, seed: int | str) -> ExerciseResult:
+    result = _questioned(assignment, name, children, seed)
     exercise = assignment.loaded[name].exercise
     failing = list(dict.fromkeys(cause for use in exercise.uses if use in before for cause in _causes(before[use])))
     if result.status != "failed" or not failing:
         return result
     stand_ins = [_stand_in(assignment.loaded, use) for use in failing]
-    channel.replace("\n\n".join(stand_ins))
-    again = _questioned(assignment, name, channel, seed)
-    channel.replace()
+    children.replace("\n\n".join(stand_ins))
+    again = _questioned(assignment, name, children, seed)
+    children.replace()
     if again.score <= result.score:
         return result
     again.blocked_by = failing
@@ -173,10 +181,10 @@ def _causes(used: ExerciseResult) -> list[str]:
     return [used.name, *used.blocked_by]
 
 
-def _questioned(assignment: Assignment, name: str, channel: "_Children", seed: int | str) -> ExerciseResult:
-    channel.losses = 0
+def _questioned(assignment: Assignment, name: str, children: Children, seed: int | str) -> ExerciseResult:
+    children.losses = 0
     exercise = assignment.loaded[name].exercise
-    result = run_checks(exercise.checks, Link(channel), name, exercise.points, seed)
+    result = run_checks(exercise.checks, Link(children), name, exercise.points, seed)
     for check in result.checks:
         if check.unusable:
             _demand_right(assignment, name, check, seed)
@@ -205,68 +213,6 @@ def _demand_right(assignment: Assignment, name: str, check: CheckResult, seed: i
 
 def _stand_in(loaded: dict[str, Loaded], name: str) -> str:
     return standing_alone(loaded[name], loaded[name].exercise.library.__name__)
-
-
-class _Children(Channel):
-    """A channel to a child that is replaced when it is lost, so that one exercise cannot take another's points."""
-
-    def __init__(self, nursery: Nursery, cells: list[str]):
-        self.losses = 0
-        self.ended: dict[int, str] = {}
-        self._nursery, self._cells, self._extra = nursery, list(cells), ""
-        self._child: Any = None
-        limits = getattr(nursery, "limits", None)
-        self._end = time.monotonic() + PATIENCE * limits.total_seconds if limits else float("inf")
-
-    def outcomes(self) -> list:
-        """What each cell printed or raised.
-
-        Raises:
-            ChannelLost: when no child can run the cells at all.
-        """
-        return self._opened().cells
-
-    def perform(self, operation: str, *details: Any) -> Reply:
-        if self.losses >= MAX_LOSSES:
-            raise ChannelLost("exit", "your code ended or outlasted its process too often to be asked again")
-        try:
-            return self._opened().perform(operation, *details)
-        except ChannelLost:
-            self.losses += 1
-            self.close()
-            raise
-
-    def lend(self, function: Any) -> Callback:
-        return self._opened().lend(function)
-
-    def replace(self, extra: str = "") -> None:
-        """Start anew with a fresh child, in which `extra` is run after the cells."""
-        self.close()
-        self._extra = extra
-
-    def close(self) -> None:
-        """End the child, if there is one."""
-        if self._child is not None:
-            self._child.close()
-            self._child = None
-
-    def _opened(self) -> Any:
-        """The child at hand, or a new one. A cell that ends its child is left out when the cells run again."""
-        for _ in self._cells:
-            if self._child is not None:
-                break
-            if time.monotonic() > self._end:
-                raise ChannelLost("time", "your code took more time than a whole notebook may, all its tries together")
-            try:
-                self._child = self._nursery.open(self._cells + ([self._extra] if self._extra else []))
-            except ChannelLost as error:
-                if error.cell in (None, 0) or error.cell >= len(self._cells):
-                    raise
-                self.ended[error.cell] = str(error)
-                self._cells[error.cell] = f"raise RuntimeError({str(error)!r})"
-        if self._child is None:
-            raise ChannelLost("exit", "each of your cells ended its process")
-        return self._child
 
 
 def _grade_id(cell: dict) -> str | None:

@@ -7,12 +7,16 @@ from typing import Any
 
 import torch
 
-from grader.candidate import ChannelLost, without_control_characters
+from grader.candidate import without_control_characters
 from grader.intake import Reader, Submission
-from grader.judge import GraderBroke, assignment, judge
+from grader.judge import assignment, judge
 from grader.run import ExerciseResult
 from grader.sandbox import Limits, Zygote
 from grader.verdict import Verdict, exercise_json, page
+
+SEEN = {"network": "network tried", "file": "file outside its own opened", "process": "process touched"}
+MAX_SEEN = 20
+_OWN = str(Path(__file__).parent / "sandbox")  # Python reads it, to show where in it a cell was run that raised
 
 
 @dataclass(frozen=True)
@@ -76,31 +80,20 @@ class Worker:
             return
         verdict.reading = reading
         cells = [reading["dropped"].get(str(i), reading["cells"][i]["source"]) for i in reading["run"]]
-        try:
-            results, outcomes = judge(self.assignment, cells, self._zygote, self.settings.seed)
-        except GraderBroke:
-            raise
-        except ChannelLost as error:
-            results, outcomes = self._nothing_ran(), []
-            report["error"], verdict.timed_out = str(error), error.reason == "time"
-        verdict.outputs = {i: _text(outcome) for i, outcome in zip(reading["run"], outcomes, strict=False)}
-        for result in results:
+        judged = judge(self.assignment, cells, self._zygote, self.settings.seed)
+        report["error"], verdict.timed_out = judged.error, judged.timed_out
+        verdict.outputs = {i: _text(outcome) for i, outcome in zip(reading["run"], judged.outcomes, strict=False)}
+        for result in judged.results:
             _explain_missing(result, reading, verdict.outputs)
             result.flags = reading["twins"].get(result.name, [])
             hints = self.assignment.book[result.name]["hints"]
             verdict.pages[result.name] = _shown(result, hints[0] if hints else None)
-        verdict.timed_out |= any(check.lost == "time" for result in results for check in result.checks)
-        report["exercises"] = [exercise_json(result) for result in results]
-        report["score"] = round(sum(result.score for result in results), 2)
-        report["flags"] = _flags(reading)
+        report["exercises"] = [exercise_json(result) for result in judged.results]
+        report["score"] = round(sum(result.score for result in judged.results), 2)
+        report["flags"] = _flags(reading, judged.events)
         if self.settings.isolation != "full":
             report["flags"].append({"kind": "unconfined", "detail": "graded with --isolation=none"})
         report["status"] = "graded"
-
-    def _nothing_ran(self) -> list[ExerciseResult]:
-        return [
-            ExerciseResult(name, "error", 0.0, one.exercise.points, []) for name, one in self.assignment.loaded.items()
-        ]
 
 
 def _shown(result: ExerciseResult, hint: str | None) -> str:
@@ -116,19 +109,24 @@ def _shown(result: ExerciseResult, hint: str | None) -> str:
 def _explain_missing(result: ExerciseResult, reading: dict, outputs: dict[int, tuple[str, str]]) -> None:
     """An answer whose cell broke before it was defined was attempted: say what broke."""
     errors = [error for i, (_, error) in outputs.items() if error and reading["cells"][i]["grade_id"] == result.name]
-    if result.status == "not_attempted" and errors:
+    if result.status == "not_attempted" and errors and not errors[-1].startswith("NotImplementedError"):
         result.status = "failed"
         result.diagnoses = [f"Your cell stopped before it had defined `{result.name}`: {errors[-1]}"]
 
 
-def _flags(reading: dict) -> list[dict[str, str]]:
+def _flags(reading: dict, events: list[tuple[str, str]]) -> list[dict[str, str]]:
     flags = [{"kind": "mended", "detail": line} for line in reading["mended"]]
     flags += [
         {"kind": "library_twin", "detail": f"{name} calls {twin}"}
         for name, twins in reading["twins"].items()
         for twin in twins
     ]
-    return flags + [{"kind": "suspicious", "detail": word} for word in reading["suspicious"]]
+    flags += [{"kind": "suspicious", "detail": word} for word in reading["suspicious"]]
+    seen = [(kind, detail) for kind, detail in dict.fromkeys(events) if kind in SEEN and not detail.startswith(_OWN)]
+    return flags + [
+        {"kind": "seen", "detail": f"{SEEN[kind]}: {without_control_characters(detail)}"}
+        for kind, detail in seen[:MAX_SEEN]
+    ]
 
 
 def _text(outcome: Any) -> tuple[str, str]:

@@ -26,7 +26,7 @@ def cluster():
 @pytest.fixture(scope="module")
 def local(make_class, run) -> Path:
     """The class as two local processes grade it."""
-    course = make_class(16)
+    course = make_class(8)
     run(course, "grader", *COMMAND, "--jobs", "2")
     return course
 
@@ -43,15 +43,16 @@ def zygotes(process: int) -> list[int]:
     return [int(one) for path in children for one in path.read_text().split()]
 
 
+@pytest.mark.heavy
 def test_two_workers_grade_as_two_processes_do(make_class, run, cluster, local):
-    course = make_class(16)
+    course = make_class(8)
     run(course, "grader", *COMMAND, "--scheduler", cluster.scheduler_address)
     assert reports(course) == reports(local)
     assert standing(course) == standing(local)
 
 
 def test_a_killed_worker_loses_nothing(make_class, run, cluster, local):
-    course = make_class(16)
+    course = make_class(8)
     journal = course / ".class/grader/week01.journal"
     seen: list[list[int]] = []
 

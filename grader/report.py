@@ -64,16 +64,22 @@ class Report:
             names = [f"`{name}`" for name in result.blocked_by]
             blocked = [f"Right, once {' and '.join(names)} {'is' if len(names) == 1 else 'are'}."]
         else:
-            blocked = [f"Fix `{name}` first: `{result.name}` uses it." for name in result.blocked_by]
+            blocked = [f"`{name}` does not pass yet, and `{result.name}` uses it." for name in result.blocked_by]
         flags = [f"`{twin}` of a library does this exercise's work: write it yourself." for twin in result.flags]
-        return blocked + result.diagnoses + flags
+        stub = ["Once your answer stands, delete the line `raise NotImplementedError`."]
+        return result.diagnoses + blocked + flags + stub * (result.status == "not_attempted")
 
     def _told(self) -> list[str]:
         """For each check what a learner is told of its failure: of a hidden one nothing, the same words but once."""
         told: list[str] = []
+        said: list[str] = []
         for check in self.result.checks:
             words = "" if check.check.hidden else _short(check.message)
-            told.append("the same as above" if words and words in told else words)
+            if not words or words not in said:
+                told.append(words)
+            else:
+                told.append("the same as above" if words == said[-1] else _short(words, 80))
+            said += [words] if words else []
         return told
 
     def _lines(self) -> list[str]:
@@ -129,8 +135,8 @@ class Report:
         return f'<div style="margin:4px 0 10px">{text}{drawn}</div>'
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}…"
+def _short(text: str, limit: int = MAX_TOLD) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def _checks(items: list[str]) -> str:
@@ -169,13 +175,20 @@ def show(value: Any, limit: int = 300) -> str:
     if isinstance(value, torch.Tensor):
         if value.numel() > 12:
             return f"tensor of shape {tuple(value.shape)}, {value.dtype}"
-        return " ".join(repr(value.detach()).split())
+        dtype = "" if value.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={value.dtype}"
+        return f"tensor({_rounded(value.tolist())}{dtype})"
     if isinstance(value, (Candidate, Handle)):
         return repr(value) if isinstance(value, Candidate) else value.type_name
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key!r}: {show(item, 60)}" for key, item in list(value.items())[:6]) + "}"
     text = repr(value)
     return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def marked(text: str) -> str:

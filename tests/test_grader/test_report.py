@@ -10,7 +10,7 @@ from grader import close
 from grader.candidate import Link, LocalChannel
 from grader.exercise import Check
 from grader.heatmap import heatmaps
-from grader.report import MAX_TOLD, Report
+from grader.report import MAX_TOLD, Report, show
 from grader.run import ExerciseResult, run_checks
 
 
@@ -63,6 +63,23 @@ def test_the_same_message_is_said_once_and_a_long_one_is_cut():
         assert "the same as above" in whole
         assert len(whole) < 10 * MAX_TOLD
     assert "<b>" not in shown.html()
+
+
+def test_a_message_that_comes_again_after_another_is_known_by_its_beginning():
+    def answer(x):
+        raise (ValueError if x.dim() == 1 else TypeError)("of one and the same length " * 5)
+
+    shown = str(report(answer, is_right, holds_for_tables, is_right))
+    assert "the same as above" not in shown
+    assert shown.count("your code raised ValueError") == 2
+    assert "✗ 2 becomes 4: your code raised ValueError: of one and the same length of one and the same leng…\n" in shown
+
+
+def test_small_tensors_are_written_as_one_would_type_them():
+    assert show(torch.tensor([[10000.0, 0.1], [-1.0, float("nan")]])) == "tensor([[10000.0, 0.1], [-1.0, nan]])"
+    assert show(torch.tensor([True, False])) == "tensor([True, False])"
+    assert show(torch.ones(1, dtype=torch.float16)) == "tensor([1.0], dtype=torch.float16)"
+    assert show(torch.zeros(2, 7)) == "tensor of shape (2, 7), torch.float32"
 
 
 def test_a_hidden_check_is_its_sentence_alone():

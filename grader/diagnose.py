@@ -68,9 +68,13 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, Handle) or value is None:
         return None
     if isinstance(value, (list, tuple)):
-        return [_canonical(item) for item in value[:KEPT]]
+        more = [f"{len(value)} items"] if len(value) > KEPT else []
+        return [_canonical(item) for item in value[:KEPT]] + more
     if isinstance(value, dict):
-        return {_text(key): _canonical(item) for key, item in list(value.items())[:KEPT]}
+        more = {"": f"{len(value)} items"} if len(value) > KEPT else {}
+        return {_text(key): _canonical(item) for key, item in list(value.items())[:KEPT]} | more
+    if isinstance(value, (set, frozenset)):  # in an order of its own in each process
+        return [f"{len(value)} items", *sorted(map(_text, value))[:KEPT]]
     if isinstance(value, (bool, int, float)):
         return _number(value)
     return _text(value)
@@ -94,8 +98,12 @@ def _number(x: float) -> Any:
 
 
 def alike(left: Any, right: Any, rtol: float = _RTOL) -> bool:
-    """Return whether two fingerprints, or two JSON values that hold some, are equal but for rounding."""
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+    """Return whether two fingerprints, or two JSON values that hold some, are equal but for rounding.
+
+    Integers are ids and counts: they are equal or not. So are booleans.
+    """
+    kinds = {type(left), type(right)}
+    if float in kinds and kinds <= {int, float}:
         return math.isclose(left, right, rel_tol=rtol, abs_tol=_ATOL)
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(alike(a, b, rtol) for a, b in zip(left, right, strict=True))
@@ -103,4 +111,4 @@ def alike(left: Any, right: Any, rtol: float = _RTOL) -> bool:
         halves = left.get("dtype") in ("torch.float16", "torch.bfloat16")
         rtol = _RTOL_OF_HALVES if halves else rtol
         return left.keys() == right.keys() and all(alike(left[key], right[key], rtol) for key in left)
-    return left == right
+    return len(kinds) == 1 and left == right

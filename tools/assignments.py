@@ -53,14 +53,20 @@ def weeks() -> list[str]:
     return sorted(folder.name for folder in (ROOT / "solutions").glob("week[0-9][0-9]"))
 
 
+def theme(week: str) -> str:
+    """Return the name of a week's notebook: "attention"."""
+    if week not in THEMES:
+        raise BuildError(f"solutions/{week}: its notebook has no name; add one to THEMES in tools/assignments.py")
+    return THEMES[week]
+
+
 def products(week: str) -> dict[Path, str]:
     """Return what belongs at each path built from solutions/`week`, as text."""
-    loaded = load(ROOT / "solutions" / week)
-    theme = THEMES[week]
-    source = _text(source_notebook(week, theme, loaded))
+    loaded, name = load(ROOT / "solutions" / week), theme(week)
+    source = _text(source_notebook(week, name, loaded))
     return {
-        ROOT / "solutions" / week / f"{theme}.ipynb": source,
-        ROOT / "assignments" / week / f"{theme}.ipynb": released(week, theme, source),
+        ROOT / "solutions" / week / f"{name}.ipynb": source,
+        ROOT / "assignments" / week / f"{name}.ipynb": released(week, name, source),
         ROOT / "grader" / "data" / f"{week}.json": _lines(book(loaded)),
     }
 
@@ -142,7 +148,10 @@ def source_notebook(week: str, theme: str, loaded: dict[str, Loaded]) -> Noteboo
     """Return the nbgrader source notebook of a week."""
     place = ROOT / "assignments" / week / f"{theme}.py"
     address = lessons.repository()
-    title, _, rest = (ROOT / "solutions" / week / "title.md").read_text(encoding="utf-8").partition("\n")
+    opening = ROOT / "solutions" / week / "title.md"
+    if not opening.exists():
+        raise BuildError(f"{opening.relative_to(ROOT)} is missing: write the Markdown that opens the notebook")
+    title, _, rest = opening.read_text(encoding="utf-8").partition("\n")
     cells = [
         _locked(new_markdown_cell(f"{title}\n\n{lessons.badge(place, address)}\n\n{rest.strip()}"), "title"),
         _locked(new_code_cell(lessons.SETUP.format(repository=address)), "set-up"),
@@ -267,9 +276,8 @@ def answer_with_markers(one: Loaded) -> str:
     )
     edits: list[tuple[int, int, list[str]]] = []
     for function in functions:
-        names = [d.id for d in function.decorator_list if isinstance(d, ast.Name)]
-        if "given" in names:
-            given = next(d for d in function.decorator_list if getattr(d, "id", "") == "given")
+        given = next((d for d in function.decorator_list if getattr(d, "id", "") == "given"), None)
+        if given is not None:
             edits.append((given.lineno, given.lineno, []))
             continue
         body = function.body[1:] if ast.get_docstring(function) is not None else function.body
@@ -306,9 +314,9 @@ def _demand_self_contained(one: Loaded, node: ast.stmt) -> None:
     allowed = (
         imported | set(dir(builtins)) | {use.rpartition("/")[2] for use in one.exercise.uses} | {one.exercise.name}
     )
-    module = {name for top in tree.body for name in names_bound(top)}
+    of_the_file = {name for top in tree.body for name in names_bound(top)}
     inside = {n.id for part in node.body for n in ast.walk(part) if isinstance(n, ast.Name)}
-    if outside := sorted((inside & module) - allowed):
+    if outside := sorted((inside & of_the_file) - allowed):
         raise BuildError(
             f"{one.path.relative_to(ROOT)}: the answer uses `{outside[0]}` of its file; "
             "a learner's cell holds the answer alone"

@@ -122,11 +122,8 @@ def _lazy_answers(one: Loaded) -> Iterator[str]:
 
 
 def _examples(one: Loaded) -> Iterator[str]:
-    finder = doctest.DocTestParser()
-    text = one.exercise.answer.__doc__ or ""
-    test = finder.get_doctest(
-        text, {**vars(one.module), one.exercise.name: one.exercise.answer}, one.exercise.name, None, 0
-    )
+    name, answer = one.exercise.name, one.exercise.answer
+    test = doctest.DocTestParser().get_doctest(answer.__doc__ or "", {**vars(one.module), name: answer}, name, None, 0)
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     said: list[str] = []
     if runner.run(test, out=said.append).failed:
@@ -140,7 +137,9 @@ def _definition(one: Loaded, name: str) -> ast.stmt:
 def stub_of(one: Loaded) -> object:
     """Return the stub as the released notebook has it, made real in the exercise's own imports."""
     week = one.path.parent.name
-    path = ROOT / "assignments" / week / f"{assignments.THEMES[week]}.ipynb"
+    path = ROOT / "assignments" / week / f"{assignments.theme(week)}.ipynb"
+    if not path.exists():
+        raise assignments.BuildError(f"{path.relative_to(ROOT)} is missing: run `make build`.")
     cells = nbformat.read(path, as_version=4).cells
     source = next(c.source for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == one.exercise.name)
     namespace = dict(vars(one.module))
@@ -206,10 +205,12 @@ def main() -> int:
     torch.set_num_threads(1)
     problems: list[str] = []
     try:
+        weeks = {week: load(ROOT / "solutions" / week) for week in assignments.weeks()}
+        if unknown := set(options.exercises) - {name for loaded in weeks.values() for name in loaded}:
+            raise AssignmentError(f"no exercise is named {', '.join(sorted(unknown))}; see solutions/")
         if not options.exercises:
             problems += [*lessons.stale(), *assignments.stale()]
-        for week in assignments.weeks():
-            loaded = load(ROOT / "solutions" / week)
+        for week, loaded in weeks.items():
             if not options.exercises:
                 problems += [*leaks(week, loaded), *_clashes(loaded)]
             if not options.quick:

@@ -166,7 +166,7 @@ def main() -> None:
     except CannotStart as problem:
         sys.exit(f"Cannot start: {problem}")
     except PermissionError as problem:
-        sys.exit(f"Cannot start: {problem.filename} is not yours to write. Remove .class/, then `make lab`.")
+        sys.exit(f"Cannot start: {problem.filename} is not yours to write. `sudo chown -R $USER .`, then `make lab`.")
     except KeyboardInterrupt:
         console.print("\nJupyterLab has ended. Your work is saved in work/.")
 

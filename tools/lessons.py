@@ -105,25 +105,19 @@ def assemble(source: Path) -> NotebookNode:
     text = source.read_text(encoding="utf-8")
     notebook = jupytext.reads(text, fmt="py:percent")
     place = source.relative_to(ROOT)
-    if (
-        not notebook.cells
-        or notebook.cells[0].cell_type != "markdown"
-        or not notebook.cells[0].source.startswith("# ")
-    ):
+    first = notebook.cells[0] if notebook.cells else None
+    if first is None or first.cell_type != "markdown" or not first.source.startswith("# "):
         raise LessonError(f"{place}: the first cell must be Markdown that begins with `# Title`.")
     address = repository()
-    title, _, rest = notebook.cells[0].source.partition("\n")
-    notebook.cells[0].source = f"{title}\n\n{badge(source, address)}\n\n{rest.strip()}".rstrip()
-    notebook.cells.insert(
-        1, nbformat.v4.new_code_cell(SETUP.format(repository=address), metadata={"tags": ["set-up"]})
-    )
+    title, _, rest = first.source.partition("\n")
+    first.source = f"{title}\n\n{badge(source, address)}\n\n{rest.strip()}".rstrip()
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(SETUP.format(repository=address), metadata={"tags": ["set-up"]}))
     seen: Counter[str] = Counter()
     for cell in notebook.cells:
         cell.metadata.pop("lines_to_next_cell", None)
         seen[cell.source] += 1
-        cell.id = hashlib.sha256(
-            f"{place}\0{cell.cell_type}\0{cell.source}\0{seen[cell.source]}".encode()
-        ).hexdigest()[:12]
+        name = f"{place}\0{cell.cell_type}\0{cell.source}\0{seen[cell.source]}"
+        cell.id = hashlib.sha256(name.encode()).hexdigest()[:12]
     try:
         modules = course_modules(text)
     except SyntaxError as error:
@@ -160,11 +154,7 @@ def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Outputs with neighbouring pieces of one stream joined (where they break is chance)."""
     result: list[NotebookNode] = []
     for output in outputs:
-        if (
-            result
-            and output.output_type == result[-1].output_type == "stream"
-            and output.name == result[-1].name
-        ):
+        if result and output.output_type == result[-1].output_type == "stream" and output.name == result[-1].name:
             result[-1].text += output.text
         else:
             result.append(output)
@@ -206,9 +196,7 @@ def run_offline(source: Path, notebook: NotebookNode) -> NotebookNode:
             text=True,
         )
         if ran.returncode or not done.exists():
-            raise LessonError(
-                f"{source.relative_to(ROOT)} did not run to its end.\n{ran.stderr.strip()[-4000:]}"
-            )
+            raise LessonError(f"{source.relative_to(ROOT)} did not run to its end.\n{ran.stderr.strip()[-4000:]}")
         return nbformat.read(done, as_version=4)
 
 
@@ -250,8 +238,7 @@ def problem(source: Path, notebook: NotebookNode) -> str:
     kept = nbformat.read(built, as_version=4)
     if [(cell.id, cell.source) for cell in kept.cells] != [(cell.id, cell.source) for cell in notebook.cells]:
         return (
-            f"{built.relative_to(ROOT)} was edited by hand: put the change into {source.name}, "
-            f"then run `make build`."
+            f"{built.relative_to(ROOT)} was edited by hand: put the change into {source.name}, then run `make build`."
         )
     return ""
 
@@ -261,9 +248,7 @@ def stale() -> list[str]:
     messages = [message for source in lessons() if (message := problem(source, assemble(source)))]
     for built in sorted(ROOT.glob("week[0-9][0-9]/*.ipynb")):
         if not built.with_suffix(".py").exists():
-            messages.append(
-                f"{built.relative_to(ROOT)} has no source {built.stem}.py: delete it or write the source."
-            )
+            messages.append(f"{built.relative_to(ROOT)} has no source {built.stem}.py: delete it or write the source.")
     return messages
 
 

@@ -44,14 +44,8 @@ def refusal() -> str:
     """Why the network cannot be switched off here, in words; empty where it can."""
     if shutil.which("unshare") is None:
         return "the command `unshare` (package util-linux) is missing"
-    trial = subprocess.run(
-        offline([sys.executable, "-c", ""]), check=False, capture_output=True, text=True, timeout=60
-    )
-    return (
-        ""
-        if trial.returncode == 0
-        else f"network namespaces are refused here ({trial.stderr.strip()[-200:]})"
-    )
+    trial = subprocess.run(offline([sys.executable, "-c", ""]), check=False, capture_output=True, text=True, timeout=60)
+    return "" if trial.returncode == 0 else f"network namespaces are refused here ({trial.stderr.strip()[-200:]})"
 
 
 def main(arguments: list[str]) -> int:

@@ -176,6 +176,12 @@ def test_an_answer_that_stands_in_an_assignment_is_a_leak(check, tmp_path, monke
     assert "make build" in leak
 
 
+def test_a_name_that_no_exercise_has_proves_nothing(check, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["check.py", "sofmax"])
+    assert check.main() == 1
+    assert "no exercise is named sofmax" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [

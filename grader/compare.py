@@ -100,7 +100,7 @@ def _relation(actual: torch.Tensor, expected: torch.Tensor, atol: float, rtol: f
     factor = float(actual.flatten()[largest] / expected.flatten()[largest])
     if factor == 0:
         return "it is zero everywhere" if not actual.any() else ""
-    if alike(actual / factor):
+    if abs(factor - 1) > 0.01 and alike(actual / factor):  # nearer to 1 it is an error of rounding or of an ε
         return "the sign is the other way round" if abs(factor + 1) < 1e-4 else f"it is {factor:.4g} times what is due"
     offset = float((actual - expected).mean())
     if alike(actual - offset):

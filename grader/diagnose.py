@@ -21,7 +21,7 @@ _RTOL, _RTOL_OF_HALVES, _ATOL = 2e-3, 2e-2, 2e-4
 def fingerprint(trace: list[tuple]) -> list:
     """Return the JSON-ready fingerprint of one check's trace."""
     return [
-        {"raised": raised, "message": re.sub(r"[^A-Za-z ]+", "", value)[:60]}
+        {"raised": raised, "message": re.sub(r"[^A-Za-z0-9 ]+", " ", value)[:120]}
         if raised
         else {"value": _canonical(value)} | ({} if untouched else {"changed": True})
         for raised, value, untouched in trace
@@ -33,6 +33,7 @@ def diagnose(results: list[CheckResult], mutants: list[dict[str, Any]]) -> list[
 
     A mutant explains a candidate when, in every visible check that the mutant fails, the candidate does what the
     mutant does. The one that explains most comes first; a further one is named only for failures not yet explained.
+    Where the gate, the first check, fails and nothing explains that, nothing is named: the rest may follow from it.
 
     Args:
         results: the outcomes of the visible checks.
@@ -45,8 +46,11 @@ def diagnose(results: list[CheckResult], mutants: list[dict[str, Any]]) -> list[
         if mutant["failing"]
         and all(name in failed and alike(failed[name], print_) for name, print_ in mutant["failing"].items())
     ]
+    gate = results[0].check.name
+    if gate in failed and not any(gate in mutant["failing"] for mutant in explaining):
+        return []
     messages, explained = [], set()
-    for mutant in sorted(explaining, key=lambda m: -len(m["failing"])):
+    for mutant in sorted(explaining, key=lambda m: (gate not in m["failing"], -len(m["failing"]))):
         if not set(mutant["failing"]) <= explained:
             explained |= set(mutant["failing"])
             messages.append(mutant["message"])

@@ -7,9 +7,11 @@ from grader.report import marked
 
 
 class Hinter(Protocol):
-    """Whatever gives the next hint of an exercise, or None after the last."""
+    """Whatever gives the next hint of an exercise, and knows how many are left."""
 
-    def hint(self, exercise: str) -> str | None: ...
+    def hint(self, exercise: str) -> str: ...
+
+    def hints_left(self, exercise: str) -> int: ...
 
 
 def offer_hints(hinter: Hinter, exercise: str) -> None:
@@ -29,11 +31,9 @@ def offer_hints(hinter: Hinter, exercise: str) -> None:
     )
 
     def show_next(_: object) -> None:
-        hint = hinter.hint(exercise)
-        if hint is None:
+        shown.value += f'<p style="margin:4px 0;white-space:normal">{marked(hinter.hint(exercise))}</p>'
+        if not hinter.hints_left(exercise):
             button.disabled, button.description = True, "No more hints"
-        else:
-            shown.value += f'<p style="margin:4px 0;white-space:normal">{marked(hint)}</p>'
 
     button.on_click(show_next)
     from IPython.display import display

@@ -11,7 +11,7 @@ from grader.candidate import ChannelLost, Link, LocalChannel
 from grader.children import Children, Nursery
 from grader.diagnose import diagnose
 from grader.lazy import LAZY, lazy
-from grader.run import CheckResult, ExerciseResult, run_check, run_checks
+from grader.run import CheckResult, ExerciseResult, run_check, run_hidden, run_visible
 from grader.sandbox import CellOutcome
 from grader.shipping import standing_alone
 
@@ -149,8 +149,10 @@ def judge(assignment: Assignment, cells: list[str], nursery: Nursery, seed: int 
     with Children(nursery, [PRELUDE + assignment.imports, *cells]) as children:
         try:
             outcomes = children.outcomes()[1:]
+            # An exception in a visible check is told to the student: by then no hidden input may have been seen.
+            seen = {name: _seen(assignment, name, children, seed) for name in assignment.loaded}
             for name in assignment.loaded:
-                results[name] = _judged(assignment, name, children, results, seed)
+                results[name] = _judged(assignment, name, children, results, seed, seen[name])
         except ChannelLost as lost:
             error = str(lost)
             for name, one in assignment.loaded.items():
@@ -158,15 +160,31 @@ def judge(assignment: Assignment, cells: list[str], nursery: Nursery, seed: int 
     return Judgement(list(results.values()), outcomes, error, children.events, children.timed_out)
 
 
-def _judged(assignment: Assignment, name: str, children: Children, before: dict, seed: int | str) -> ExerciseResult:
-    result = _questioned(assignment, name, children, seed)
+@dataclass(frozen=True)
+class _Seen:
+    """What came of an exercise's visible checks, and how many children they cost."""
+
+    checks: list[CheckResult]
+    losses: int
+
+
+def _seen(assignment: Assignment, name: str, children: Children, seed: int | str) -> _Seen:
+    children.losses = 0
+    checks = run_visible(assignment.loaded[name].exercise.checks, Link(children), name, seed)
+    return _Seen(checks, children.losses)
+
+
+def _judged(
+    assignment: Assignment, name: str, children: Children, before: dict, seed: int | str, seen: _Seen
+) -> ExerciseResult:
+    result = _questioned(assignment, name, children, seed, seen)
     exercise = assignment.loaded[name].exercise
     failing = list(dict.fromkeys(cause for use in exercise.uses if use in before for cause in _causes(before[use])))
-    if result.status != "failed" or not failing:
+    if result.status == "passed" or not failing:
         return result
     stand_ins = [_stand_in(assignment.loaded, use) for use in failing]
     children.replace("\n\n".join(stand_ins))
-    again = _questioned(assignment, name, children, seed)
+    again = _questioned(assignment, name, children, seed, _seen(assignment, name, children, seed))
     children.replace()
     if again.score <= result.score:
         return result
@@ -181,10 +199,10 @@ def _causes(used: ExerciseResult) -> list[str]:
     return [used.name, *used.blocked_by]
 
 
-def _questioned(assignment: Assignment, name: str, children: Children, seed: int | str) -> ExerciseResult:
-    children.losses = 0
+def _questioned(assignment: Assignment, name: str, children: Children, seed: int | str, seen: _Seen) -> ExerciseResult:
+    children.losses = seen.losses
     exercise = assignment.loaded[name].exercise
-    result = run_checks(exercise.checks, Link(children), name, exercise.points, seed)
+    result = run_hidden(exercise.checks, seen.checks, Link(children), name, exercise.points, seed)
     for check in result.checks:
         if check.unusable:
             _demand_right(assignment, name, check, seed)

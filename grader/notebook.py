@@ -17,7 +17,7 @@ from grader.exercise import Check
 from grader.hints import offer_hints
 from grader.report import Report
 from grader.run import ExerciseResult, run_checks
-from grader.twins import source_of, twins_called
+from grader.twins import names_read, source_of, twins_called
 
 
 class CheckFailed(Exception):
@@ -63,11 +63,13 @@ class Checker:
         namespace = sys._getframe(1).f_globals
         name = self._name_of(candidate, namespace)
         result = self._judged(name, {**namespace, name: candidate})
-        if result.status == "failed":
-            result.blocked_by = self._failing_uses(name, namespace)
-        if result.blocked_by:
-            result.diagnoses = []  # what is seen may be the other exercise's mistake
-        result.flags = twins_called(source_of(candidate), self._book[name]["twins"])
+        source = source_of(candidate)
+        if result.status != "passed":
+            used = names_read(source) if source else set(self._book[name]["uses"])
+            result.blocked_by = self._failing_uses(name, namespace, used)
+        if result.blocked_by and "NotImplementedError" not in source:
+            result.status = "failed"  # an answer was given; it is a used one that is missing
+        result.flags = twins_called(source, self._book[name]["twins"])
         report = Report(result)
         _display(report)
         if result.status != "passed":
@@ -75,13 +77,24 @@ class Checker:
         if result.status == "failed":
             raise CheckFailed(report.headline())
 
-    def hint(self, exercise: str) -> str | None:
-        """Return the next hint for `exercise`, or None after the last one."""
-        hints, shown = self._book[exercise]["hints"], self._hints_shown.get(exercise, 0)
-        if shown == len(hints):
-            return None
-        self._hints_shown[exercise] = shown + 1
+    def hint(self, exercise: str) -> str:
+        """Return the next hint for an exercise, named by its name or by an answer to it.
+
+        Raises:
+            UnknownExercise: when there is no such exercise.
+        """
+        name = exercise if exercise in self._book else getattr(exercise, "__name__", exercise)
+        if name not in self._book:
+            raise UnknownExercise(self._unknown(name))
+        if not self.hints_left(name):
+            return "That was the last hint."
+        hints, shown = self._book[name]["hints"], self._hints_shown.get(name, 0)
+        self._hints_shown[name] = shown + 1
         return f"Hint {shown + 1} of {len(hints)}. {hints[shown]}"
+
+    def hints_left(self, exercise: str) -> int:
+        """Return how many hints for `exercise` were not shown yet."""
+        return len(self._book[exercise]["hints"]) - self._hints_shown.get(exercise, 0)
 
     def _judged(self, name: str, namespace: dict[str, Any]) -> ExerciseResult:
         book = self._book[name]
@@ -94,19 +107,26 @@ class Checker:
         result.diagnoses = diagnose(result.checks, book["mutants"])
         return result
 
-    def _failing_uses(self, name: str, namespace: dict[str, Any]) -> list[str]:
-        """The exercises at the root of a failure: those that fail themselves and use no failing one."""
-        uses = [used for used in self._book[name]["uses"] if used in namespace and used in self._checks]
-        failing = [used for used in uses if self._judged(used, namespace).status != "passed"]
-        roots = [root for used in failing for root in self._failing_uses(used, namespace) or [used]]
+    def _failing_uses(self, name: str, namespace: dict[str, Any], names: set[str]) -> list[str]:
+        """The exercises at the root of a failure: those among `names` that fail themselves and use no failing one."""
+        uses = [use for use in self._book[name]["uses"] if use in names and use in namespace and use in self._checks]
+        failing = [use for use in uses if self._judged(use, namespace).status != "passed"]
+        roots = [
+            root
+            for use in failing
+            for root in self._failing_uses(use, namespace, names_read(source_of(namespace[use]))) or [use]
+        ]
         return list(dict.fromkeys(roots))
 
     def _name_of(self, candidate: Any, namespace: dict[str, Any]) -> str:
         bound = [name for name in self._book if namespace.get(name) is candidate]
         name = bound[0] if bound else getattr(candidate, "__name__", None)
         if name not in self._book:
-            raise UnknownExercise(f"no exercise of {self._week} is named {name!r}; it has: {', '.join(self._book)}")
+            raise UnknownExercise(self._unknown(name))
         return name
+
+    def _unknown(self, name: object) -> str:
+        return f"no exercise of {self._week} is named {name!r}; it has: {', '.join(self._book)}"
 
 
 class _GradingChecker(Checker):

@@ -101,13 +101,29 @@ def _kept(mismatch: Mismatch) -> Mismatch | None:
 def run_checks(checks: list[Check], link: Link, exercise: str, points: float, seed: int | str = 0) -> ExerciseResult:
     """Run `checks` in order; the first is the gate.
 
-    A candidate whose gate meets NotImplementedError, or a name bound to nothing, is not attempted. Points are shared
-    evenly among the checks, and all are lost with the gate: checks that pass without it come out as not run.
+    A candidate whose gate meets a bare NotImplementedError, or a name bound to nothing, is not attempted. Points are
+    shared evenly among the checks, and all are lost with the gate: checks that pass without it come out as not run.
     """
-    results = [run_check(checks[0], link, exercise, seed)]
-    if _is_stub(results[0]):
+    return run_hidden(checks, run_visible(checks, link, exercise, seed), link, exercise, points, seed)
+
+
+def run_visible(checks: list[Check], link: Link, exercise: str, seed: int | str = 0) -> list[CheckResult]:
+    """Run the checks whose inputs are known to all, the gate first; the gate alone where nothing is attempted."""
+    gate, *others = checks
+    results = [run_check(gate, link, exercise, seed)]
+    if not _is_stub(results[0]):
+        results += [run_check(check, link, exercise, seed) for check in others if not check.hidden]
+    return results
+
+
+def run_hidden(
+    checks: list[Check], visible: list[CheckResult], link: Link, exercise: str, points: float, seed: int | str = 0
+) -> ExerciseResult:
+    """Run the other checks and say what came of all: `visible` is what `run_visible` gave."""
+    if _is_stub(visible[0]):
         return ExerciseResult(exercise, "not_attempted", 0.0, points, [CheckResult(c, "not_run") for c in checks])
-    results += [run_check(check, link, exercise, seed) for check in checks[1:]]
+    known = {id(result.check): result for result in visible}
+    results = [known.get(id(check)) or run_check(check, link, exercise, seed) for check in checks]
     if results[0].outcome != "passed":
         results = [replace(result, outcome="not_run") if result.outcome == "passed" else result for result in results]
     return ExerciseResult(exercise, *_scored(results, points), points, results)
@@ -122,4 +138,4 @@ def _scored(results: list[CheckResult], points: float) -> tuple[str, float]:
 def _is_stub(gate: CheckResult) -> bool:
     if gate.outcome != "failed" or gate.lost:
         return False
-    return not gate.trace or gate.trace[-1][0] == "NotImplementedError"
+    return not gate.trace or gate.trace[-1][:2] == ("NotImplementedError", "")

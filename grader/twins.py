@@ -20,6 +20,15 @@ def twins_called(source: str, twins: list[str]) -> list[str]:
     return [twin for twin in twins if twin in reached]
 
 
+def names_read(source: str) -> set[str]:
+    """Return the bare names that `source` reads: `softmax(x)` does, `F.softmax(x)` does not."""
+    try:
+        tree = ast.parse(textwrap.dedent(source))
+    except SyntaxError:
+        return set()
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
 def source_of(answer: Any) -> str:
     """Return the source of a function or class, or an empty string where Python does not know it.
 

@@ -34,6 +34,9 @@ def copied(value: Any, other: Callable[[Any], Any]) -> Any:
     """Return a copy of `value` that shares no memory with it; objects that are not data go through `other`.
 
     Subclasses (parameters, string enums, named tuples) become their plain base, as they would on the wire.
+
+    Raises:
+        TypeError: for a tensor that is sparse, nested, quantized or not in main memory.
     """
     kind = type(value)
     if value is None or kind in _DATA:
@@ -41,6 +44,8 @@ def copied(value: Any, other: Callable[[Any], Any]) -> Any:
     if kind is tuple or kind is list:
         return kind([copied(item, other) for item in value])
     if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.is_quantized or value.is_nested or value.device.type != "cpu":
+            raise TypeError("only plain tensors on the CPU can be compared: not sparse, nested, quantized or meta ones")
         return value.detach().as_subclass(torch.Tensor).clone(memory_format=torch.contiguous_format)
     if isinstance(value, np.ndarray) and value.dtype != object:
         return np.array(value, order="C", subok=False)

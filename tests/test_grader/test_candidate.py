@@ -84,6 +84,22 @@ def test_whatever_a_candidate_raises_is_a_candidate_error(kind):
     assert "BaseException" in caught.value.names
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.eye(2).to_sparse(),
+        lambda: torch.empty(2, device="meta"),
+        lambda: torch.nested.nested_tensor([torch.ones(1), torch.ones(2)]),
+        lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+    ],
+    ids=["sparse", "meta", "nested", "quantized"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_a_tensor_of_another_kind_is_refused_in_words(make):
+    with pytest.raises(CandidateError, match=r"TypeError.* plain"):
+        link(make=make).look_up("make")()
+
+
 def test_a_name_bound_to_nothing_is_a_candidate_error():
     with pytest.raises(CandidateError, match="KeyError"):
         link().look_up("missing")

@@ -91,7 +91,10 @@ def test_plain_python_gets_plain_text(check, capsys):
 
 
 def test_hints_come_one_at_a_time(check):
-    assert [check.hint("double") for _ in range(3)] == ["Hint 1 of 2. one", "Hint 2 of 2. two", None]
+    told = [check.hint("double") for _ in range(3)]
+    assert told == ["Hint 1 of 2. one", "Hint 2 of 2. two", "That was the last hint."]
+    with pytest.raises(UnknownExercise, match="no exercise of week99 is named 'dubble'"):
+        check.hint("dubble")
 
 
 def test_an_answer_is_found_by_the_name_that_it_is_bound_to(check, capsys):
@@ -116,7 +119,28 @@ def quadruple(x): return double(double(x))
 """
     with pytest.raises(CheckFailed):
         exec(f"{source}\ncheck(quadruple)", {"check": check})
-    assert "Fix `double` first: `quadruple` uses it." in capsys.readouterr().out
+    assert "`double` does not pass yet, and `quadruple` uses it." in capsys.readouterr().out
+
+
+def test_an_unanswered_exercise_that_is_used_is_what_is_missing(check, capsys):
+    namespace = {"check": check}
+    source = """
+@check.quadruple
+def works(quadruple):
+    'is four times'
+    assert quadruple(1) == 4
+def double(x): raise NotImplementedError
+def quadruple(x): return double(double(x))
+"""
+    with pytest.raises(CheckFailed, match="0 of 1"):
+        exec(f"{source}\ncheck(quadruple)", namespace)
+    assert "`double` does not pass yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("body", ["raise NotImplementedError('^ on floats')", "return (1.0).__xor__(2)"])
+def test_an_error_of_a_library_is_an_attempt(check, capsys, body):
+    with pytest.raises(CheckFailed):
+        exec(f"def double(x): {body}\ncheck(double)", {"check": check})
 
 
 def test_unknown_names_get_one_line(check):

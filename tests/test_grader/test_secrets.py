@@ -1,0 +1,86 @@
+"""What a student is told says nothing about hidden inputs, and what is known by heart earns nothing."""
+
+import json
+
+import pytest
+
+from grader.candidate import LocalChannel
+from grader.judge import assignment, judge
+from grader.lazy import lazy
+from grader.sandbox import Limits, Zygote
+from grader.verdict import page
+
+TELLS_ALL = """
+import torch
+seen = []
+class Told(ValueError):
+    pass
+def told(*values):
+    seen.append([v.flatten()[:4].tolist() if isinstance(v, torch.Tensor) else v for v in values])
+    raise Told(str(seen)[-1900:])
+"""
+NAMES = ("softmax", "causal_mask", "scaled_dot_product_attention", "sinusoidal_positions", "apply_rope", "rms_norm")
+
+
+@pytest.fixture(scope="module")
+def week(root):
+    return assignment(root, "week01")
+
+
+def test_no_exception_carries_a_hidden_input_to_a_student(week):
+    """Exercises share a process and its memory: what one sees, the next could tell."""
+    cells = [TELLS_ALL, *(f"def {name}(*args, **kwargs): told(*args)" for name in NAMES)]
+    with Zygote(Limits(memory_mb=512)) as zygote:
+        told = []
+        for seed in ("one", "two"):
+            judged = judge(week, cells, zygote, seed)
+            told.append([page(result, None) for result in judged.results])
+            hidden = [c.message for result in judged.results for c in result.checks if c.check.hidden]
+            told[-1].append(len({message for message in hidden if "Told" in message}) > 4)
+    assert told[0] == told[1]
+    assert told[0][-1]
+    assert "Told" in json.dumps(told[0])
+
+
+class _Here:
+    """A nursery whose child is this process: for candidates that are ours."""
+
+    limits = Limits()
+
+    def __init__(self, namespace):
+        self.namespace = namespace
+
+    def open(self, cells):
+        return _LocalChild(self.namespace)
+
+
+class _LocalChild(LocalChannel):
+    cells, events = (), ()
+
+    def close(self):
+        """Nothing is to be ended."""
+
+
+@pytest.mark.parametrize("otherwise", ["zeros", "exceptions"])
+def test_what_is_known_by_heart_earns_nothing(week, otherwise):
+    """A candidate that gives every result of a visible check, and no other, has no points on any exercise."""
+    known, learning = set(), True
+
+    def by_heart(right, args):
+        key = str(None if right is None else (right.shape, right.dtype, right.tolist()))
+        if learning:
+            known.add(key)
+        if right is None or (key not in known and otherwise == "exceptions"):
+            raise ValueError("refused")
+        return right if key in known else right * 0
+
+    namespace = {name: lazy(one.exercise.answer, by_heart) for name, one in week.loaded.items()}
+    for name, one in week.loaded.items():
+        from grader.candidate import Link
+        from grader.run import run_visible
+
+        outcomes = run_visible(one.exercise.checks, Link(LocalChannel(namespace)), name)
+        assert all(outcome.outcome == "passed" for outcome in outcomes), name
+    learning = False
+    judged = judge(week, [], _Here(namespace), "a seed")
+    assert {result.name: result.score for result in judged.results} == dict.fromkeys(week.loaded, 0.0)

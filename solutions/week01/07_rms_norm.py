@@ -23,7 +23,7 @@ from grader import close, exercise, leaves_alone, vjp
 
 @exercise(
     points=4,
-    twins=["rms_norm", "RMSNorm", "LlamaRMSNorm"],
+    twins=["rms_norm", "RMSNorm", "LlamaRMSNorm", "fused_rms_norm", "FusedRMSNorm"],
     hints=[
         "Read “root mean square” from its end: square each number, take the mean over the last dimension, then the root.",
         "`keepdim=True` keeps the mean square as a column, so that it broadcasts against x. ε is added before the root.",
@@ -75,12 +75,17 @@ def zeros_stay_zeros(rms_norm):
 
 @rms_norm.check
 def half_precision(rms_norm):
-    """float16 in, float16 out, where squares overflow too and where the weight is float32"""
+    """float16 in, float16 out, where squares overflow too and where the weight is float32; in bfloat16 too the work is done in float32"""
     x = torch.tensor([[300.0, -300.0, 300.0, -300.0], [-2.0, -2.0, 2.0, 2.0]])
     weight = torch.tensor([1.0, 0.5, 2.0, -1.0])
     expected = F.rms_norm(x, (4,), weight, 1e-6).half()
     close(rms_norm(x.half(), weight.half()), expected, atol=2e-3, rtol=2e-3)
     close(rms_norm(x.half(), weight), expected, atol=2e-3, rtol=2e-3, what="the result with a float32 weight")
+    # Far from ties: rounded once, at the end, these numbers come out alike in any order of the work.
+    x = torch.tensor([[1.375, -1.25, -2.5, -2.0], [-3.0625, 2.1875, 0.3125, -2.1875]])
+    expected = F.rms_norm(x, (4,), None, 1e-6).bfloat16()
+    found = rms_norm(x.bfloat16(), torch.ones(4, dtype=torch.bfloat16))
+    close(found, expected, atol=1e-3, rtol=2e-3, what="the result for bfloat16")
 
 
 @rms_norm.check
@@ -218,6 +223,78 @@ def length_of_the_vector(x, weight, eps=1e-6):
     return _normed(x, weight, x.float().square().sum(-1, keepdim=True) + eps)
 
 
+@rms_norm.mutant(
+    "You divide by the length of the vector (`norm`): a sum of squares. Take their mean, and add ε to it under the root."
+)
+def length_without_epsilon(x, weight, eps=1e-6):
+    return _normed(x, weight, x.float().square().sum(-1, keepdim=True))
+
+
+@rms_norm.mutant(
+    "You divide by the length of the vector (`norm`, `F.normalize`), with ε outside the root. Take the *mean* of the squares, and "
+    "add ε to it under the root."
+)
+def length_and_epsilon(x, weight, eps=1e-6):
+    return _normed(x, weight, (x.float().square().sum(-1, keepdim=True).sqrt() + eps).square())
+
+
+@rms_norm.mutant(
+    "You divide by the standard deviation (and by d − 1, as `std` does), to which you add ε. The root mean square takes the "
+    "squares of x itself, over d, with ε under the root."
+)
+def standard_deviation_and_epsilon(x, weight, eps=1e-6):
+    return _normed(x, weight, (x.float().std(-1, keepdim=True) + eps).square())
+
+
+@rms_norm.mutant("You square the mean; take the mean of the squares. Numbers of both signs cancel out in a mean of x.")
+def square_of_the_mean(x, weight, eps=1e-6):
+    return _normed(x, weight, x.float().mean(-1, keepdim=True).square() + eps)
+
+
+@rms_norm.mutant(
+    "Your mean loses the dimension that it runs along, and then does not line up with x: give it `keepdim=True`."
+)
+def no_keepdim(x, weight, eps=1e-6):
+    return (x * torch.rsqrt(x.square().mean(-1) + eps) * weight).to(x.dtype)
+
+
+@rms_norm.mutant(
+    "`^` is “exclusive or” in Python, which numbers with a point do not have. Write `x ** 2`, or `x.square()`."
+)
+def exclusive_or(x, weight, eps=1e-6):
+    return x * torch.rsqrt((x ^ 2).mean(-1, keepdim=True) + eps) * weight
+
+
+@rms_norm.mutant("You divide by the weight; multiply by it.")
+def divided_by_the_weight(x, weight, eps=1e-6):
+    return _normed(x, 1 / weight.float(), _mean_square(x) + eps)
+
+
+@rms_norm.mutant("`@` sums over the features: one number is left of each vector. Multiply by the weight with `*`.")
+def weight_as_a_matrix(x, weight, eps=1e-6):
+    return (x.float() * torch.rsqrt(_mean_square(x) + eps) @ weight.float()).to(x.dtype)
+
+
+@rms_norm.mutant(
+    "You stand the weight up as a column. Its d numbers belong to the d features, the last dimension: multiply by it as it is."
+)
+def weight_as_a_column(x, weight, eps=1e-6):
+    return _normed(x, weight[:, None], _mean_square(x) + eps)
+
+
+@rms_norm.mutant("You divide the sum of squares by the number of rows, `len(x)`. The mean is over d, the last dimension.")
+def mean_over_the_rows(x, weight, eps=1e-6):
+    return _normed(x, weight, x.float().square().sum(-1, keepdim=True) / len(x) + eps)
+
+
+@rms_norm.mutant(
+    "ε is put in only where the mean square is 0. Add it to all of them: small vectors need it too."
+)
+def epsilon_for_zeros_only(x, weight, eps=1e-6):
+    square = _mean_square(x)
+    return _normed(x, weight, torch.where(square == 0, eps, square))
+
+
 @rms_norm.mutant("Your mean divides by d − 1. Divide by d.")
 def one_less(x, weight, eps=1e-6):
     return _normed(x, weight, x.float().square().sum(-1, keepdim=True) / (x.shape[-1] - 1) + eps)
@@ -282,7 +359,19 @@ def squares_in_half(x, weight, eps=1e-6):
     return (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight).to(x.dtype)
 
 
-@rms_norm.mutant("float16 came in and float32 went out: turn the result back to x's dtype.")
+@rms_norm.mutant(
+    "bfloat16 is not widened: it has the range of float32, but only three digits, and some are lost on the way. Turn it into "
+    "float32 first, as float16, and the result back."
+)
+def float16_alone(x, weight, eps=1e-6):
+    wide = x.float() if x.dtype == torch.float16 else x
+    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps) * weight).to(x.dtype)
+
+
+@rms_norm.mutant(
+    "float16 came in and float32 went out: turn the result back to the dtype that x came in with. (After `x = x.float()`, x's "
+    "own dtype is float32: remember the first one, or give the wide vectors another name.)"
+)
 def half_becomes_single(x, weight, eps=1e-6):
     return _normed(x.float(), weight, _mean_square(x) + eps)
 

@@ -1,11 +1,11 @@
 """All that a course's folder says about a class, in a form in which two of them can be compared."""
 
 import json
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import create_engine, inspect, text
 
 GRADES = """
 SELECT student.id, base_cell.name, auto_score, manual_score, extra_credit, needs_manual_grade
@@ -29,9 +29,15 @@ SOURCES = "SELECT name, cell_type, locked, source, checksum FROM source_cell"
 QUERIES = {"grades": GRADES, "comments": COMMENTS, "cells": CELLS, "sources": SOURCES}
 
 
-def standing(course: Path) -> dict[str, Any]:
-    """Return the journal, the gradebook's rows and the autograded notebooks, without what chance or a clock decides."""
-    return {"journal": _journal(course), **_gradebook(course), "autograded": _autograded(course)}
+def standing(course: Path, book: str = "") -> dict[str, Any]:
+    """Return the journal, the gradebook's rows and the autograded notebooks, without what chance or a clock decides.
+
+    Args:
+        course: its root.
+        book: the gradebook's address; SQLite in the course where not said.
+    """
+    rows = _gradebook(book or f"sqlite:///{course / '.class/gradebook.db'}")
+    return {"journal": _journal(course), **rows, "autograded": _autograded(course)}
 
 
 def times_recorded(course: Path) -> Counter:
@@ -56,12 +62,19 @@ def _records(course: Path) -> list[dict]:
     return records
 
 
-def _gradebook(course: Path) -> dict[str, Any]:
-    with closing(sqlite3.connect(course / ".class/gradebook.db")) as book:
-        names = [name for (name,) in book.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        tables = {name: book.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
-        rows = {name: sorted(map(str, book.execute(query))) for name, query in QUERIES.items()}
+def _gradebook(book: str) -> dict[str, Any]:
+    engine = create_engine(book)
+    with engine.connect() as connection:
+        names = inspect(engine).get_table_names()
+        tables = {name: connection.scalar(text(f"SELECT count(*) FROM {name}")) for name in names}
+        rows = {name: sorted(map(_plain, connection.execute(text(query)))) for name, query in QUERIES.items()}
+    engine.dispose()
     return {"tables": tables, **rows}
+
+
+def _plain(row: tuple) -> str:
+    """A row as text that is the same whatever the database has for true and false."""
+    return str([float(value) if isinstance(value, (bool, int)) else value for value in row])
 
 
 def _autograded(course: Path) -> dict[str, Any]:

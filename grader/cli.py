@@ -20,19 +20,35 @@ console = Console(stderr=True, highlight=False)
 def main() -> int:
     """Run the command; return its exit status."""
     options = _parser().parse_args()
+    try:
+        return _told(options)
+    except ModuleNotFoundError as error:
+        said = f"the Python package {error.name!r} is missing; extra `grading` of this course brings what grading needs"
+        console.print(f"grader: {said}", style="red", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped. What was graded is in the journal; run the same command again to go on.")
+        return 130
+
+
+def _told(options: argparse.Namespace) -> int:
+    """Run a command; what a user can mend is told in one line."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     from grader.assignment import AssignmentError
     from grader.classroom import ClassroomError
     from grader.intake import IntakeError
     from grader.sandbox import SandboxError
 
+    ours = (AssignmentError, ClassroomError, IntakeError, SandboxError, FileNotFoundError, PermissionError)
     try:
         return options.run(options)
-    except (AssignmentError, ClassroomError, IntakeError, SandboxError, FileNotFoundError) as error:
-        console.print(f"grader: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        console.print("Stopped. What was graded is in the journal; run the same command again to go on.")
-        return 130
+    except ours as error:
+        said = str(error)
+    except SQLAlchemyError as error:
+        said = f"the gradebook (db_url in nbgrader_config.py) cannot be used: {str(error).splitlines()[0]}"
+    console.print(f"grader: {said}", style="red", markup=False, soft_wrap=True)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _autograde(options: argparse.Namespace) -> int:
     from grader.batch import grade
-    from grader.classroom import Classroom
+    from grader.classroom import Classroom, ClassroomError
     from grader.gradebook import Ledger
     from grader.intake import find
     from grader.journal import Journal
@@ -73,13 +89,17 @@ def _autograde(options: argparse.Namespace) -> int:
     from grader.worker import Settings
 
     classroom = Classroom(Path.cwd())
+    if options.json and not options.json.absolute().parent.is_dir():
+        raise ClassroomError(f"{options.json.parent}: no such folder for the report; make it first")
     week = assignment(classroom.root, options.assignment)
     found = find(options.submitted or classroom.folder("submitted"), week.week, week.notebook)
-    if options.student:
-        found = [one for one in found if one.student in options.student]
     if not found:
         console.print(f"No submissions of {week.week}. Collect them first, or name a folder with --submitted.")
         return 1
+    if options.student:
+        if missing := set(options.student) - {one.student for one in found}:
+            raise ClassroomError(f"no submission of {week.week} by {', '.join(sorted(missing))}; is the name right?")
+        found = [one for one in found if one.student in options.student]
     seed = options.seed or classroom.seed(week.week)
     settings = Settings(classroom.root, week.week, seed, options.isolation)
     quiet = LocalPool(settings, 1)

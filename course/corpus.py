@@ -120,7 +120,7 @@ STAGES = {
         (
             (0.5, passages.echo),
             (0.5, passages.retold),
-            (5, partial(_recall, people=(2, 5), relations=(1, 4), questions=6)),
+            (12, partial(_recall, people=(2, 4), relations=(1, 3), questions=8)),
             (3, stories.story_with_questions),
             (1, _short_story),
             (3, _passage_chat),

@@ -43,6 +43,16 @@ def zygotes(process: int) -> list[int]:
     return [int(one) for path in children for one in path.read_text().split()]
 
 
+def ended(processes: list[int], seconds: float = 30.0) -> bool:
+    """Whether all of some processes are gone in so many seconds."""
+    deadline = time.monotonic() + seconds
+    while alive := [one for one in processes if Path(f"/proc/{one}").exists()]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return not alive
+
+
 @pytest.mark.heavy
 def test_two_workers_grade_as_two_processes_do(make_class, run, cluster, local):
     course = make_class(8)
@@ -51,34 +61,37 @@ def test_two_workers_grade_as_two_processes_do(make_class, run, cluster, local):
     assert standing(course) == standing(local)
 
 
-def test_a_killed_worker_loses_nothing(make_class, run, cluster, local):
+@pytest.fixture(scope="module")
+def survived(make_class, run, cluster) -> tuple[Path, list[int]]:
+    """The class as a cluster grades it that loses a worker in the middle, and the lost worker's own processes."""
     course = make_class(8)
     journal = course / ".class/grader/week01.journal"
-    seen: list[list[int]] = []
+    lost: list[int] = []
 
     def kill() -> None:
         while not journal.exists() or journal.read_bytes().count(b"\n") < 2:
             time.sleep(0.01)
-        process = next(iter(cluster.workers.values())).pid
-        seen.append(zygotes(process))
+        process = next(worker.pid for worker in cluster.workers.values() if zygotes(worker.pid))
+        lost.extend(zygotes(process))
         os.kill(process, signal.SIGKILL)
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     run(course, "grader", *COMMAND, "--scheduler", cluster.scheduler_address)
     thread.join(1)
-    assert seen, "no worker was killed"
+    return course, lost
+
+
+def test_a_killed_worker_loses_nothing(survived, local):
+    course, lost = survived
+    assert lost, "no worker was killed"
     assert reports(course) == reports(local)
     assert standing(course) == standing(local)
-    deadline = time.monotonic() + 30
-    while [one for one in seen[0] if Path(f"/proc/{one}").exists()] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [one for one in seen[0] if Path(f"/proc/{one}").exists()]
+    assert ended(lost)
 
 
-def test_a_worker_with_another_course_is_refused(make_class, run, cluster):
-    course = make_class(1)
-    run(course, "grader", *COMMAND, "--scheduler", cluster.scheduler_address)
+def test_a_worker_with_another_course_is_refused(run, cluster, survived):
+    course, _ = survived
     exercise = course / "solutions/week01/02_causal_mask.py"
     exercise.write_text(exercise.read_text() + "\n# changed after the workers had loaded it\n")
     said = run(course, "grader", *COMMAND, "--scheduler", cluster.scheduler_address, status=1).stderr
@@ -101,7 +114,4 @@ def test_workers_leave_no_zygote(cluster):
     started = [one for worker in cluster.workers.values() for one in zygotes(worker.pid)]
     assert started, "no worker had a zygote"
     cluster.close()
-    deadline = time.monotonic() + 30
-    while [one for one in started if Path(f"/proc/{one}").exists()] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [one for one in started if Path(f"/proc/{one}").exists()]
+    assert ended(started)

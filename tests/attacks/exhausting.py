@@ -204,6 +204,7 @@ give(
     "a long list",
     "returns a list of a million lists",
     "def softmax(x, dim=-1):\n    return [[i] for i in range(10**6)]\n",
+    slow=True,
 )
 give(
     "a deep list",
@@ -230,6 +231,7 @@ give(
     "keys that collide",
     "returns a dict whose keys all have one hash, so that reading it takes for ever",
     "def softmax(x, dim=-1):\n    return {i * ((1 << 61) - 1): 0 for i in range(1, 20_000)}\n",
+    slow=True,
 )
 for name, value in {
     "texts in an array": "__import__('numpy').array(['a', 'b'])",

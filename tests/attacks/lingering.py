@@ -27,6 +27,7 @@ ctypes.memset(id("softmax") + 48, 65, 4)
 """
     + WRONG,
     earns={},
+    slow=True,
     harmless="what a kernel with broken memory does is anyone's guess",
 )
 poison(

@@ -94,8 +94,8 @@ lie(
     "answers in brackets nested ten thousand deep",
     "x = " + "(" * 10_000 + ")" * 10_000 + "\n",
 )
-lie("a long line", "answers in one line of 900,000 operators", "x = " + "-" * 900_000 + "1\n")
-lie("a wall of magics", "answers in ten thousand lines of magics", "%%time\n" + "%time 1\n" * 10_000)
+lie("a long line", "answers in one line of 100,000 operators", "x = " + "-" * 100_000 + "1\n")
+lie("a wall of magics", "answers in a thousand lines of magics", "%%time\n" + "%time 1\n" * 1_000)
 lie("null bytes", "answers with bytes that no source may hold", "\x00\x00" + WRONG)
 lie(
     "many cells",

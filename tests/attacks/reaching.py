@@ -317,6 +317,7 @@ def softmax(x, dim=-1):
     send()
     return x
 """,
+        slow=name == "torch's own store",
     )
 call(
     "name look-up",

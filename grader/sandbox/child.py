@@ -116,7 +116,7 @@ class Child(Channel):
             if kind == "refused" and number == 0:  # later, a cell may be saying it
                 self.close()
                 raise SandboxError(f"a child could not be confined: {_short(values)}")
-            if (kind == "ready") != (self._cell is None):
+            if kind != ("ready" if self._cell is None else "cell"):
                 self._end("protocol", "it sent something else than the outcome of its cell")
             if kind == "cell":
                 self.cells.append(self._outcome(values))

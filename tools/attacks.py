@@ -1,6 +1,7 @@
 """Let the attacks of tests/attacks loose on nbgrader's stock executor, one by one, and write down what it pays.
 
-`tools/attacks.py [NAME …] > outcome.json`. Those that would harm a machine without limits are not run. The rest runs
+`tools/attacks.py [NAME …] > outcome.json`; `tools/attacks.py --table outcome.json` prints the table of
+docs/security.md. Those that would harm a machine without limits are not run. The rest runs
 student code unconfined: start this in a container, or on a machine that nobody needs.
 """
 
@@ -63,8 +64,40 @@ def tried(attack: Attack, student: str, arena: Arena, api: NbGraderAPI, place: P
     return outcome
 
 
+def said(attack: Attack, outcome: dict | None) -> str:
+    """What nbgrader made of an attack, in a few words."""
+    if attack.harmless is not True:
+        return f"not run: {attack.harmless}"
+    if outcome is None:
+        return "not run"
+    words = []
+    if not outcome["graded"]:
+        words.append("no grade")
+    due = {} if "causal_mask" in attack.answers else {"causal_mask": 2.0}
+    excess = sum(max(0.0, points - due.get(name, 0.0)) for name, points in outcome["points"].items())
+    if excess:
+        words.append(f"**pays {excess:g}**")
+    if outcome.get("read"):
+        words.append("**read what it must not**")
+    if outcome.get("harmed"):
+        words.append("**sent bytes**" if attack.group == "network" else "**changed or called what lies outside**")
+    return ", ".join(words) or "0"
+
+
+def table(outcomes: dict) -> None:
+    """Print the attacks by group, as Markdown."""
+    for group in dict.fromkeys(attack.group for attack in CATALOGUE.values()):
+        print(f"\n### {group.capitalize()}\n\n| attack | tries | stock nbgrader | ours |\n|---|---|---|---|")
+        for name, attack in CATALOGUE.items():
+            if attack.group == group:
+                ours = "0" if attack.status == "graded" else "a report, no score"
+                print(f"| {name} | {attack.tries} | {said(attack, outcomes.get(name))} | {ours} |".replace("`", "'"))
+
+
 def main() -> None:
     """Try the attacks that are named, or all; print one JSON object."""
+    if sys.argv[1:2] == ["--table"]:
+        return table(json.loads(Path(sys.argv[2]).read_text()))
     names = sys.argv[1:] or [name for name, attack in CATALOGUE.items() if attack.harmless is True]
     place = Path(tempfile.mkdtemp(prefix="stock-"))
     os.chdir(place)

@@ -22,8 +22,8 @@ from grader import close, exercise
     twins=["generate_square_subsequent_mask"],
     hints=[
         "Write the table for 3 tokens on paper, queries down, keys across. Which corner is full, and is the diagonal in it?",
-        "A query may look where the key's position is at most the query's own. Compare a column of positions with a row of "
-        "positions and let them broadcast; or keep the lower triangle of a table that is all `True`.",
+        "Say it as a comparison of two numbers: when may the query at position i look at the key at position j? Or say which "
+        "triangle of a full table remains. Either can be done for the whole table at once.",
         "`torch.arange(length)` counts the positions. With `[:, None]` it stands as a column: comparing the column with the "
         "row gives a table of booleans at once.",
     ],

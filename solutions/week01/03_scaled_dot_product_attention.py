@@ -284,6 +284,87 @@ def scaled_by_the_values(q, k, v, mask=None):
 
 
 @scaled_dot_product_attention.mutant(
+    "You scale by dimension 0 or 1 (`len(q)`, `q.shape[1]`, …), which is d for one number of dimensions at most. Count from the end: "
+    "`q.shape[-1]`."
+)
+def scaled_by_dimension_one(q, k, v, mask=None):
+    return _attend(q @ k.mT / q.shape[1] ** 0.5, v, mask)
+
+
+@scaled_dot_product_attention.mutant(
+    "You scale by dimension 0 or 1 (`len(q)`, `q.shape[1]`, …), which is d for one number of dimensions at most. Count from the end: "
+    "`q.shape[-1]`."
+)
+def scaled_by_dimension_one_of_the_keys(q, k, v, mask=None):
+    return _attend(q @ k.mT / k.shape[1] ** 0.5, v, mask)
+
+
+@scaled_dot_product_attention.mutant(
+    "You scale by dimension 0 or 1 (`len(q)`, `q.shape[1]`, …), which is d for one number of dimensions at most. Count from the end: "
+    "`q.shape[-1]`."
+)
+def scaled_by_length(q, k, v, mask=None):
+    return _attend(q @ k.mT / len(q) ** 0.5, v, mask)
+
+
+@scaled_dot_product_attention.mutant(
+    "`torch.sqrt` takes a tensor, and a size is a plain number. Write `q.shape[-1] ** 0.5`, or use `math.sqrt`."
+)
+def root_of_a_plain_number(q, k, v, mask=None):
+    return _attend(q @ k.mT / torch.sqrt(q.shape[-1]), v, mask)
+
+
+@scaled_dot_product_attention.mutant(
+    "You multiply queries and keys number by number (`*`). Every query meets every key: that is a matrix product, `@`."
+)
+def queries_times_keys(q, k, v, mask=None):
+    return _attend((q * k).sum(-1) / q.shape[-1] ** 0.5, v, mask)
+
+
+@scaled_dot_product_attention.mutant(
+    "You multiply weights and values number by number (`*`). Each query takes a weighted sum of all values: a matrix product, `@`."
+)
+def weights_times_values(q, k, v, mask=None):
+    return softmax(_hide(q @ k.mT / q.shape[-1] ** 0.5, mask)) * v
+
+
+@scaled_dot_product_attention.mutant(
+    "A sum or a maximum over the keys loses its dimension, so it does not line up with the scores: `keepdim=True`, or use your `softmax`."
+)
+def no_keepdim(q, k, v, mask=None):
+    exponentials = _hide(q @ k.mT / q.shape[-1] ** 0.5, mask).exp()
+    return exponentials / exponentials.sum(-1) @ v
+
+
+@scaled_dot_product_attention.mutant(
+    "The values are transposed. They stand as they are needed, one row a key: weights `@` `v`."
+)
+def values_transposed(q, k, v, mask=None):
+    return _attend(q @ k.mT / q.shape[-1] ** 0.5, v.mT, mask)
+
+
+@scaled_dot_product_attention.mutant(
+    "The weights are transposed before they meet the values. They have one row a query and one column a key, as they should."
+)
+def weights_transposed(q, k, v, mask=None):
+    return softmax(_hide(q @ k.mT / q.shape[-1] ** 0.5, mask)).mT @ v
+
+
+@scaled_dot_product_attention.mutant(
+    "Your scores have one row a key. Rows are queries: `q` stands first in the product, `k` is the one to be transposed."
+)
+def product_reversed(q, k, v, mask=None):
+    return _attend(k @ q.mT / q.shape[-1] ** 0.5, v, mask)
+
+
+@scaled_dot_product_attention.mutant(
+    "Your softmax runs over dimension 0. Each query shares its weight among the keys: the last dimension, −1."
+)
+def softmax_over_dimension_zero(q, k, v, mask=None):
+    return softmax(_hide(q @ k.mT / q.shape[-1] ** 0.5, mask), dim=0) @ v
+
+
+@scaled_dot_product_attention.mutant(
     "You scale after softmax, so that the weights of a query no longer sum to 1. Scale the scores, before softmax."
 )
 def scaled_after_softmax(q, k, v, mask=None):
@@ -434,6 +515,22 @@ def hidden_after_softmax(q, k, v, mask=None):
 
 
 @scaled_dot_product_attention.mutant(
+    "You multiply by −inf: for a key that may be seen that is 0 · (−inf), which is NaN. Put −inf in with `masked_fill` or `torch.where`."
+)
+def zero_times_infinity(q, k, v, mask=None):
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    return softmax(scores if mask is None else scores + (1 - mask.float()) * -torch.inf) @ v
+
+
+@scaled_dot_product_attention.mutant(
+    "You give hidden keys a huge *positive* score, so that they take all the weight. The score that gives weight 0 is −inf."
+)
+def hidden_scores_are_huge(q, k, v, mask=None):
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    return softmax(scores if mask is None else scores.masked_fill(~mask, 1e9)) @ v
+
+
+@scaled_dot_product_attention.mutant(
     "You add the booleans to the scores, which moves what may be seen up by 1 and hides nothing. Put −inf where the mask is `False`."
 )
 def booleans_added(q, k, v, mask=None):
@@ -490,7 +587,8 @@ def equal_shares_where_all_is_hidden(q, k, v, mask=None):
 
 
 @scaled_dot_product_attention.mutant(
-    "A query with nothing to look at gets NaN: the library's softmax of nothing but −inf is 0 / 0. Your own `softmax` gives zeros there."
+    "A query with nothing to look at gets NaN, from 0 / 0: the library's softmax of nothing but −inf does that, and so do weights "
+    "divided by their own sum. Your own `softmax` gives zeros there, for scores that are hidden by −inf."
 )
 def nan_where_all_is_hidden(q, k, v, mask=None):
     return torch.softmax(_hide(q @ k.mT / q.shape[-1] ** 0.5, mask), dim=-1) @ v

@@ -448,6 +448,18 @@ class queries_for_keys(in_steps):
         return self.k_proj(x), self.q_proj(x), self.v_proj(x)
 
 
+@MultiHeadAttention.mutant("Keys and values have changed places: `k_proj` makes the keys, `v_proj` the values.")
+class keys_for_values(in_steps):
+    def project(self, x):
+        return self.q_proj(x), self.v_proj(x), self.k_proj(x)
+
+
+@MultiHeadAttention.mutant("Queries and values have changed places: `q_proj` makes the queries, `v_proj` the values.")
+class queries_for_values(in_steps):
+    def project(self, x):
+        return self.v_proj(x), self.k_proj(x), self.q_proj(x)
+
+
 @MultiHeadAttention.mutant("`q_proj`, `k_proj` and `v_proj` are never used: attention runs on the tokens themselves.")
 class no_projections(in_steps):
     def project(self, x):
@@ -543,6 +555,79 @@ class heads_interleaved(in_steps):
 
     def merge(self, heads):
         return heads.movedim(1, -1).flatten(2)
+
+
+@MultiHeadAttention.mutant(
+    "Your heads take features that lie `n_heads` apart. A head has a block of neighbours: cut into (heads, d_head), in this order."
+)
+class heads_interleaved_one_way(in_steps):
+    def split(self, features):
+        return features.unflatten(-1, (-1, self.n_heads)).permute(0, 3, 1, 2)
+
+
+@MultiHeadAttention.mutant(
+    "You exchange tokens and features before you cut features into heads, which mixes tokens with features. Cut the last dimension "
+    "in two first, then `transpose(1, 2)`."
+)
+class transposed_before_the_cut(in_steps):
+    def split(self, features):
+        batch, length, d_model = features.shape
+        return features.transpose(1, 2).reshape(batch, self.n_heads, length, d_model // self.n_heads)
+
+
+@MultiHeadAttention.mutant(
+    "You exchange tokens with the features of a head (`transpose(1, 3)`). Tokens and heads change places: dimensions 1 and 2."
+)
+class tokens_and_features_exchanged(in_steps):
+    def split(self, features):
+        return features.unflatten(-1, (self.n_heads, -1)).transpose(1, 3)
+
+    def merge(self, heads):
+        return heads.transpose(1, 3).flatten(2)
+
+
+@MultiHeadAttention.mutant(
+    "Your module does not keep `n_heads`: `forward` needs it, so assign it in `__init__`, `self.n_heads = n_heads`."
+)
+class n_heads_forgotten(in_steps):
+    def __init__(self, d_model, n_heads):
+        super().__init__(d_model, n_heads)
+        del self.n_heads
+
+
+@MultiHeadAttention.mutant(
+    "`q_proj`, `k_proj` and `v_proj` have the wrong size. Each makes the features of all heads at once, and the heads share "
+    "`d_model` features: from `d_model` to `d_model`."
+)
+class layers_of_one_head(in_steps):
+    def __init__(self, d_model, n_heads):
+        super().__init__(d_model, n_heads)
+        for name in ("q_proj", "k_proj", "v_proj"):
+            setattr(self, name, nn.Linear(d_model, d_model // n_heads, bias=False))
+
+
+@MultiHeadAttention.mutant(
+    "`q_proj`, `k_proj` and `v_proj` have the wrong size. Each makes the features of all heads at once, and the heads share "
+    "`d_model` features: from `d_model` to `d_model`."
+)
+class layers_too_wide(in_steps):
+    def __init__(self, d_model, n_heads):
+        super().__init__(d_model, n_heads)
+        for name in ("q_proj", "k_proj", "v_proj"):
+            setattr(self, name, nn.Linear(d_model, d_model * n_heads, bias=False))
+        self.o_proj = nn.Linear(d_model * n_heads, d_model, bias=False)
+
+
+@MultiHeadAttention.mutant(
+    "Your weights are bare (`nn.Parameter`), so they lack the `.weight` in their names. Make each layer an `nn.Linear` without bias."
+)
+class bare_parameters(nn.Module):
+    def __init__(self, d_model, n_heads):
+        super().__init__()
+        if d_model % n_heads:
+            raise ValueError
+        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+            setattr(self, name, nn.Parameter(torch.zeros(d_model, d_model)))
 
 
 @MultiHeadAttention.mutant(
@@ -663,6 +748,14 @@ class mask_unsqueezed(in_steps):
 
 
 @MultiHeadAttention.mutant(
+    "You give the mask a dimension for the heads (`unsqueeze(1)`). It broadcasts to (B, heads, T, T) as it is: pass it on untouched."
+)
+class mask_of_three_dimensions(in_steps):
+    def attend(self, q, k, v, mask):
+        return super().attend(q, k, v, None if mask is None else mask[:, None, :, :])
+
+
+@MultiHeadAttention.mutant(
     "The first head's part of the mask serves all heads. A mask may differ from head to head: pass it on whole."
 )
 class mask_of_the_first_head(in_steps):
@@ -728,6 +821,12 @@ class blind_in_one_blind_in_all(in_steps):
             return heads
         seen = mask.expand(*q.shape[:-1], k.shape[-2]).any(-1, keepdim=True)
         return heads * seen.all(1, keepdim=True)
+
+
+@MultiHeadAttention.mutant("`forward` returns nothing (None). End it with `return` and the result.")
+class nothing_returned(in_steps):
+    def forward(self, x, mask=None):
+        super().forward(x, mask)
 
 
 @MultiHeadAttention.mutant("You return a tuple, as `nn.MultiheadAttention` does. Only the result is asked for here.")

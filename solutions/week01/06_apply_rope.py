@@ -120,6 +120,9 @@ def half_precision(apply_rope):
     """bfloat16 in, bfloat16 out, even at position 710, which is 113 full turns and which bfloat16 cannot hold"""
     x = torch.tensor([[[1.0, 2.0]], [[-3.0, 0.5]]], dtype=torch.bfloat16)
     close(apply_rope(x, torch.tensor([710])), x, atol=2e-2)
+    x = torch.tensor([[1.0, 2.0, 3.0, 4.0]], dtype=torch.bfloat16)
+    turned = torch.tensor([[2.50562, -1.61707, 1.92922, -4.16954]]).bfloat16()
+    close(apply_rope(x, torch.tensor([301]), base=1000.0), turned, atol=6e-2)
 
 
 @apply_rope.check
@@ -277,6 +280,77 @@ def neighbours(x, positions, base=10000.0):
 
 
 @apply_rope.mutant(
+    "Two conventions are mixed: you take neighbours (0, 1), (2, 3), … for pairs and put what comes of them in halves. Both ways "
+    "it is halves: feature j with feature j + d/2."
+)
+def neighbours_in_halves_out(x, positions, base=10000.0):
+    angles = _angles(x, positions, base)
+    cos, sin = angles.cos(), angles.sin()
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.cat([even * cos - odd * sin, odd * cos + even * sin], -1).to(x.dtype)
+
+
+@apply_rope.mutant(
+    "Two conventions are mixed: you take halves for pairs and put what comes of them side by side (`stack` and `flatten`). The "
+    "new halves stand one after the other: `torch.cat`."
+)
+def halves_in_neighbours_out(x, positions, base=10000.0):
+    return _turned(x, _angles(x, positions, base)).unflatten(-1, (2, -1)).transpose(-2, -1).flatten(-2)
+
+
+@apply_rope.mutant(
+    "Your pairs are neighbours (0, 1), (2, 3), …, and they turn the other way round. Llama pairs feature j with feature j + d/2; "
+    "the minus belongs to the sine in the new first half."
+)
+def neighbours_backwards(x, positions, base=10000.0):
+    return neighbours(x, -positions, base)
+
+
+@apply_rope.mutant(
+    "You have cosines and sines for d/2 pairs, but multiply all d features by them. Either work on the two halves, or let each "
+    "angle stand twice: the row of them, then the same row again (`torch.cat`)."
+)
+def angles_not_doubled(x, positions, base=10000.0):
+    angles = _angles(x, positions, base)
+    first, second = x.chunk(2, -1)
+    return (x * angles.cos() + torch.cat([-second, first], -1) * angles.sin()).to(x.dtype)
+
+
+@apply_rope.mutant(
+    "Positions and rates are multiplied one by one. Every position meets every rate: stand the positions up as a column, "
+    "`positions[:, None]`."
+)
+def no_column_of_positions(x, positions, base=10000.0):
+    _even(x)
+    return _turned(x, positions * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1]))
+
+
+@apply_rope.mutant(
+    "Your result has a dimension of size 1 in front that x has not: angles of shape (T, d/2) broadcast as they are."
+)
+def extra_dimension(x, positions, base=10000.0):
+    result = _turned(x, _angles(x, positions, base))
+    return result[None] if x.dim() < 3 else result
+
+
+@apply_rope.mutant(
+    "Tokens are not dimension 1 in every x, and features not dimension 2: count from the end. `x.shape[-2]` and `x.shape[-1]` are "
+    "right whatever stands in front."
+)
+def three_dimensions_only(x, positions, base=10000.0):
+    _batch, _length, _d = x.shape
+    return _turned(x, _angles(x, positions, base))
+
+
+@apply_rope.mutant(
+    "`positions` is ignored, and your pairs are neighbours (0, 1), (2, 3), … Take the positions that the caller gives, and "
+    "pair feature j with feature j + d/2."
+)
+def neighbours_and_positions_ignored(x, positions, base=10000.0):
+    return neighbours(x, torch.arange(len(positions)), base)
+
+
+@apply_rope.mutant(
     "Two conventions are mixed: you rotate halves, but each angle stands twice side by side (`repeat_interleave`), so the two "
     "features of a pair turn by different angles. The angles of the second half are those of the first."
 )
@@ -392,7 +466,10 @@ def heads_after_tokens(x, positions, base=10000.0):
     return _turned(x, _angles(x, positions, base)[:, None])
 
 
-@apply_rope.mutant("bfloat16 came in and float32 went out: turn the result back to x's dtype.")
+@apply_rope.mutant(
+    "bfloat16 came in and float32 went out: turn the result back to the dtype that x came in with. (After `x = x.float()`, x's own "
+    "dtype is float32.)"
+)
 def half_becomes_single(x, positions, base=10000.0):
     return _turned(x.float() if x.dtype.itemsize == 2 else x, _angles(x, positions, base))
 
@@ -400,6 +477,24 @@ def half_becomes_single(x, positions, base=10000.0):
 @apply_rope.mutant("The angles are computed in bfloat16, where 257 and 258 are one number. Compute them in float32.")
 def angles_in_half(x, positions, base=10000.0):
     return _turned(x, (positions.to(x.dtype)[:, None] * _angles(x, torch.ones(1), base).to(x.dtype)).float())
+
+
+@apply_rope.mutant(
+    "Your rates are rounded to bfloat16, three digits, and a far position multiplies the error. Compute rates and angles in float32."
+)
+def rates_in_half(x, positions, base=10000.0):
+    rates = _angles(x, torch.ones(1), base).to(x.dtype).float()
+    return _turned(x, positions[:, None] * rates)
+
+
+@apply_rope.mutant(
+    "Your rates are rounded to bfloat16, three digits, and a far position multiplies the error. Compute rates and angles in float32."
+)
+def exponents_in_half(x, positions, base=10000.0):
+    _even(x)
+    d = x.shape[-1]
+    rates = base ** (-torch.arange(0, d, 2, dtype=x.dtype) / d)
+    return _turned(x, positions[:, None] * rates.float())
 
 
 @apply_rope.mutant("The result is cut off from x (`.data`, `.detach()` or NumPy): no gradient can flow back.")

@@ -282,14 +282,14 @@ def weight_as_a_column(x, weight, eps=1e-6):
     return _normed(x, weight[:, None], _mean_square(x) + eps)
 
 
-@rms_norm.mutant("You divide the sum of squares by the number of rows, `len(x)`. The mean is over d, the last dimension.")
+@rms_norm.mutant(
+    "You divide the sum of squares by the number of rows, `len(x)`. The mean is over d, the last dimension."
+)
 def mean_over_the_rows(x, weight, eps=1e-6):
     return _normed(x, weight, x.float().square().sum(-1, keepdim=True) / len(x) + eps)
 
 
-@rms_norm.mutant(
-    "ε is put in only where the mean square is 0. Add it to all of them: small vectors need it too."
-)
+@rms_norm.mutant("ε is put in only where the mean square is 0. Add it to all of them: small vectors need it too.")
 def epsilon_for_zeros_only(x, weight, eps=1e-6):
     square = _mean_square(x)
     return _normed(x, weight, torch.where(square == 0, eps, square))

@@ -94,22 +94,23 @@ class TransformerBlock(nn.Module):
         return x + self.mlp["down_proj"](gated)
 
 
-def llama_block(TransformerBlock):
-    """A block of 8 features, 2 heads and 6 hidden features, with fixed weights under the names of LlamaDecoderLayer."""
-    shapes = {"input_layernorm": (8,)}
-    shapes |= {f"self_attn.{name}_proj": (8, 8) for name in "qkvo"}
-    shapes |= {"post_attention_layernorm": (8,)}
-    shapes |= {"mlp.gate_proj": (6, 8), "mlp.up_proj": (6, 8), "mlp.down_proj": (8, 6)}
+def llama_block(TransformerBlock, d=8, n_heads=2, d_hidden=6, output=0.6):
+    """A block with fixed weights under the names of LlamaDecoderLayer; those of `o_proj` are up to `output`."""
+    shapes = {"input_layernorm": (d,)}
+    shapes |= {f"self_attn.{name}_proj": (d, d) for name in "qkvo"}
+    shapes |= {"post_attention_layernorm": (d,)}
+    shapes |= {"mlp.gate_proj": (d_hidden, d), "mlp.up_proj": (d_hidden, d), "mlp.down_proj": (d, d_hidden)}
     weights = {}
     for i, (name, shape) in enumerate(shapes.items()):
         wave = torch.sin(torch.arange(math.prod(shape)) * (i + 1.3)).reshape(shape)
         weights[f"{name}.weight"] = 1 + 0.5 * wave if len(shape) == 1 else 0.6 * wave
-    block = TransformerBlock(8, 2, 6)
+    weights["self_attn.o_proj.weight"] *= output / 0.6
+    block = TransformerBlock(d, n_heads, d_hidden)
     lacking, extra = block.load_state_dict(weights, strict=False)
     if lacking or extra:
-        told = [f"has {', '.join(lacking)}, which it has not" if lacking else ""]
-        told += [f"lacks {', '.join(extra)}, which it has" if extra else ""]
-        raise Mismatch(f"Llama's weights do not fit: your block {' and '.join(filter(None, told))}")
+        lacks = f"; yours lacks {', '.join(extra)}" if extra else ""
+        has = f"; yours also has {', '.join(lacking)}" if lacking else ""
+        raise Mismatch(f"the block should have the parameters of the table and no others{lacks}{has}")
     return block
 
 
@@ -149,6 +150,19 @@ def batches(TransformerBlock):
 
 
 @TransformerBlock.check
+def other_sizes(TransformerBlock):
+    """12 features, 3 heads and 5 hidden features come out as from LlamaDecoderLayer"""
+    x = torch.sin(0.7 * torch.arange(24.0)).reshape(1, 2, 12)
+    expected = [
+        [-2.60019, -3.05251, -1.85298, 0.63310, 2.71055, 3.35447],
+        [2.12003, -0.50367, -2.77844, -3.68418, -2.45802, 0.24272],
+        [0.66857, 0.02823, -1.19141, -0.83158, -1.02449, -0.15029],
+        [0.74803, 0.65445, 1.19146, 0.20367, -0.22258, -0.52190],
+    ]
+    close(llama_block(TransformerBlock, 12, 3, 5)(x), torch.tensor(expected).reshape(1, 2, 12))
+
+
+@TransformerBlock.check
 def long_text(TransformerBlock):
     """the last of 24 tokens comes out as from LlamaDecoderLayer: every pair of features turns at its own rate"""
     x = torch.sin(0.7 * torch.arange(192.0)).reshape(1, 24, 8)
@@ -166,6 +180,15 @@ def small_numbers(TransformerBlock):
         [-0.30369, -1.12872, -0.35790, 0.37510, -0.07794, -0.23631, 0.70996, 1.00158],
     ]
     close(llama_block(TransformerBlock)(x / 1000), torch.tensor([expected]))
+    expected = [
+        [0.09694, 0.24236, 0.25523, 0.13508, -0.05532, -0.21953, -0.26679, -0.16644],
+        [0.04857, -0.03627, -0.10218, -0.11590, -0.06271, 0.01955, 0.09583, 0.11692],
+        [0.13207, 0.29780, 0.30527, 0.14755, -0.08855, -0.27429, -0.31527, -0.19011],
+    ]
+    block = llama_block(
+        TransformerBlock, output=0.0
+    )  # attention adds nothing, so the second norm reads small numbers too
+    close(block(x / 1000), torch.tensor([expected]), what="the result where `o_proj` is zero")
 
 
 @TransformerBlock.check
@@ -350,6 +373,29 @@ class flat_names(nn.Module):
         self.down_proj = nn.Linear(d_hidden, d_model, bias=False)
 
 
+@TransformerBlock.mutant(
+    "`super().__init__()` must be the first line of `__init__`: without it `nn.Module` has no place to keep layers."
+)
+class no_super(by_the_library):
+    def __init__(self, d_model, n_heads, d_hidden):
+        self.n_heads = n_heads
+        self.input_layernorm = nn.RMSNorm(d_model, eps=1e-6)
+
+
+@TransformerBlock.mutant(
+    "The sizes 8, 2 and 6 of the examples are written into your block. Make every part from `d_model`, `n_heads` and `d_hidden`."
+)
+class sizes_of_the_example(by_the_library):
+    def __init__(self, d_model, n_heads, d_hidden):
+        super().__init__(8, 2, 6)
+
+
+@TransformerBlock.mutant("`forward` returns nothing (None). End it with `return` and the result.")
+class nothing_returned(by_the_library):
+    def forward(self, x):
+        super().forward(x)
+
+
 # ---- the residual stream ----
 
 
@@ -395,6 +441,35 @@ class residual_of_the_normed(by_the_library):
     def forward(self, x):
         x = self.first_norm(x)
         x = self.second_norm(x + self.attention(x))
+        return x + self.feed_forward(x)
+
+
+@TransformerBlock.mutant(
+    "Your first sum takes the normed vector. What attention returns is added to x as it was before the norm."
+)
+class first_residual_of_the_normed(by_the_library):
+    def forward(self, x):
+        normed = self.first_norm(x)
+        x = normed + self.attention(normed)
+        return x + self.feed_forward(self.second_norm(x))
+
+
+@TransformerBlock.mutant(
+    "Your second sum takes the normed vector. What the MLP returns is added to x as it was before the norm."
+)
+class second_residual_of_the_normed(by_the_library):
+    def forward(self, x):
+        x = x + self.attention(self.first_norm(x))
+        normed = self.second_norm(x)
+        return normed + self.feed_forward(normed)
+
+
+@TransformerBlock.mutant(
+    "You norm what attention returns. For all its name, `post_attention_layernorm` norms what the MLP reads: the sum, not a part of it."
+)
+class norm_after_attention(by_the_library):
+    def forward(self, x):
+        x = x + self.second_norm(self.attention(self.first_norm(x)))
         return x + self.feed_forward(x)
 
 
@@ -494,6 +569,12 @@ class larger_epsilon(by_the_library):
 )
 class epsilon_of_the_dtype(by_the_library):
     eps = None
+
+
+@TransformerBlock.mutant("The ε of your second norm, `post_attention_layernorm`, is not 1e-6. Give it `eps=1e-6` too.")
+class second_epsilon_of_the_dtype(by_the_library):
+    def second_norm(self, x):
+        return F.rms_norm(x, x.shape[-1:], self.post_attention_layernorm.weight)
 
 
 # ---- heads ----
@@ -711,6 +792,18 @@ class turned_before_projection(by_the_library):
             for letter, y in zip("qkv", (_rope(x), _rope(x), x), strict=True)
         )
         return self.self_attn["o_proj"](self.merge(self.look(q, k, v)))
+
+
+@TransformerBlock.mutant(
+    "RoPE gets (batch, T, heads, d), and takes the heads for tokens. Put heads before tokens (`transpose(1, 2)`) before you turn."
+)
+class turned_before_the_transpose(by_the_library):
+    def turn(self, heads):
+        half = heads.shape[-1] // 2
+        angles = torch.arange(heads.shape[2])[:, None] * 10000.0 ** (-torch.arange(half) / half)
+        left, right = heads.transpose(1, 2).chunk(2, -1)
+        cos, sin = angles.cos(), angles.sin()
+        return torch.cat([left * cos - right * sin, left * sin + right * cos], -1).transpose(1, 2)
 
 
 @TransformerBlock.mutant("Pairs of neighbours are turned. Llama pairs feature j with feature j + d/2 of a head.")

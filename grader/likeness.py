@@ -3,6 +3,7 @@
 Source: Schleimer, Wilkerson, Aiken, "Winnowing: Local Algorithms for Document Fingerprinting", SIGMOD 2003.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy
@@ -12,10 +13,11 @@ ALIKE = 0.8
 LEAST = 30  # token sequences of one's own below which nothing can be said
 COMMON = 0.34  # of the class; what more students wrote is how one writes it
 BLOCK = 256
+MOST = 5  # others named, the likest first: where a whole class handed in one text, that is enough to see it
 
 
 def pairs(students: list[str], tokens: dict[int, numpy.ndarray]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (number, flag) for both submissions of every pair that is nearly the same.
+    """Yield (number, flag) for both submissions of a pair that is nearly the same, `MOST` flags for one at most.
 
     Args:
         students: their names.
@@ -36,6 +38,11 @@ def pairs(students: list[str], tokens: dict[int, numpy.ndarray]) -> Iterator[tup
         row, column = both.row + start, both.col
         either = sizes[row] + sizes[column] - both.data
         share = both.data / either
-        for k in numpy.flatnonzero((row != column) & (either >= LEAST) & (share >= ALIKE)):
+        alike = numpy.flatnonzero((row != column) & (either >= LEAST) & (share >= ALIKE))
+        named: Counter = Counter()
+        for k in alike[numpy.argsort(-share[alike], kind="stable")]:
+            named[row[k]] += 1
+            if named[row[k]] > MOST:
+                continue
             detail = f"{share[k]:.0%} of {students[numbers[column[k]]]}'s token sequences"
             yield numbers[row[k]], {"kind": "near_duplicate", "detail": detail}

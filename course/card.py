@@ -28,8 +28,8 @@ Trained by `course/pretrain.py` of *From attention to agents*, in the format of 
 stories of a generated world and answers questions about them; it knows nothing about yours.
 
 ## Data
-Documents written from seeds by `course/world` (passages with questions, stories, dialogues in ChatML, instructions, sums,
-tool calls), and paragraphs of 38 plays and of the Python language reference. {tokens:.1f} million tokens; documents are
+Documents written from seeds by `course/world` (passages with questions, stories, dialogues in ChatML, instructions,
+sums, tool calls), and paragraphs of 38 plays and of the Python language reference. {tokens:.1f} million tokens; documents are
 written anew for every step, only paragraphs of real text come again. Held out: the last wording of every statement and
 question, one sum in ten, one paragraph in twenty, and all seeds of the exam.
 
@@ -92,6 +92,8 @@ def loss_curve(log: list[dict], path: Path) -> None:
     axes.plot(millions, [entry["text_loss"] for entry in log], color=BLUE, label="text")
     axes.plot(millions, [entry["answer_loss"] for entry in log], color=ORANGE, linestyle="--", label="answers")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set(
         xlabel="tokens (millions)", ylabel="loss (nats a token)", title=f"Loss over {millions[-1]:.1f} million tokens"
     )

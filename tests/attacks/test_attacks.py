@@ -33,7 +33,7 @@ from grader.worker import Settings, Worker
 LIMITS = Limits(
     cell_seconds=2,
     call_seconds=2,
-    total_seconds=8,
+    total_seconds=15,
     memory_mb=512,
     processes=32,
     disk_mb=8,

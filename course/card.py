@@ -30,8 +30,8 @@ stories of a generated world and answers questions about them; it knows nothing 
 ## Data
 Documents written from seeds by `course/world` (passages with questions, stories, dialogues in ChatML, instructions,
 sums, tool calls), and paragraphs of 38 plays and of the Python language reference. {tokens:.1f} million tokens;
-documents are written anew for every step, only paragraphs of real text come again. Held out: the last wording of every statement and
-question, one sum in ten, one paragraph in twenty, and all seeds of the exam.
+documents are written anew for every step, only paragraphs of real text come again. Held out: the last wording
+of every statement and question, one sum in ten, one paragraph in twenty, and all seeds of the exam.
 
 ## Recipe
 {recipe}

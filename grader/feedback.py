@@ -63,15 +63,16 @@ def write_feedback(classroom: Classroom, week: str, students: list[str] | None =
             page = classroom.folder("feedback") / student / week / f"{path.stem}.html"
             page.parent.mkdir(parents=True, exist_ok=True)
             page.write_text(_page(week, student, path, graded), encoding="utf-8")
-            _keep_time(classroom.folder("submitted") / student / week / "timestamp.txt", page.parent)
+            _keep_receipt(classroom.folder("submitted") / student / week, page.parent)
             written.append(page)
     return written
 
 
-def _keep_time(stamp: Path, folder: Path) -> None:
-    """Put the time of submission beside the pages: `nbgrader release_feedback` finds the student's copy by it."""
-    if stamp.is_file() and not stamp.is_symlink() and stamp.stat().st_size < 100:
-        (folder / stamp.name).write_bytes(stamp.read_bytes())
+def _keep_receipt(submitted: Path, folder: Path) -> None:
+    """Put what `nbgrader submit` left beside the pages: `nbgrader release_feedback` names a student's page by it."""
+    for receipt in (submitted / "timestamp.txt", submitted / "submission_secret.txt"):
+        if receipt.is_file() and not receipt.is_symlink() and receipt.stat().st_size < 1000:
+            (folder / receipt.name).write_bytes(receipt.read_bytes())
 
 
 def _page(week: str, student: str, path: Path, graded: SubmittedNotebook) -> str:

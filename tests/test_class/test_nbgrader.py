@@ -49,6 +49,7 @@ def graded(course, students, compose, run):
         place.parent.mkdir(parents=True)
         place.write_text(json.dumps(compose(answers)))
         (place.parent / "timestamp.txt").write_text("2026-01-01 12:00:00.000000 UTC")  # as `nbgrader submit` does
+        (place.parent / "submission_secret.txt").write_text(student)
     run(course, "nbgrader", "autograde", WEEK)
     run(course, "nbgrader", "generate_feedback", WEEK)
     return course

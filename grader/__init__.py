@@ -3,7 +3,7 @@
 An exercise file reads `from grader import close, exercise`; a notebook reads `from grader import checks`.
 """
 
-from grader.candidate import CandidateError, vjp
+from grader.candidate import CandidateError, library, steps, vjp
 from grader.compare import Mismatch, close, leaves_alone, raises
 from grader.exercise import exercise, given
 from grader.notebook import checks
@@ -16,6 +16,8 @@ __all__ = [
     "exercise",
     "given",
     "leaves_alone",
+    "library",
     "raises",
+    "steps",
     "vjp",
 ]

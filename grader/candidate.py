@@ -91,6 +91,23 @@ class Link:
         self._record(reply, unchanged((args, kwargs), reply.arguments))
         return self._incoming(self._checked(reply), label), reply.arguments
 
+    def steps(self, target: Handle, label: str, args: tuple, kwargs: dict) -> tuple[Any, int]:
+        """Call `target`; return its result and the bytecode instructions that took. The result alone is recorded."""
+        args, kwargs = self._outgoing(args), self._outgoing(kwargs)
+        self.calls.append((label, args, kwargs))
+        reply = self.channel.perform("steps", target, args, kwargs)
+        match reply:
+            case Reply(raised=None, value=(result, int(n))):
+                self._record(Reply(None, result), unchanged((args, kwargs), reply.arguments))
+                return self._incoming(result, label), n
+        self._record(reply)
+        self._checked(reply)
+        raise CandidateError(["RuntimeError"], "its steps could not be counted")
+
+    def library(self, name: str) -> Any:
+        """Return what `name` (for example "torch.Generator") stands for beside the candidate."""
+        return self._incoming(self._checked(self.channel.perform("library", name)), name)
+
     def get(self, target: Handle, label: str, name: str) -> Any:
         """Return an attribute of `target`, as a value or as a candidate."""
         return self._incoming(self._checked(self.channel.perform("get", target, name)), f"{label}.{name}")
@@ -226,3 +243,26 @@ def vjp(
         raise TypeError(f"cannot differentiate by a {type(item).__name__}")
 
     return vector_jacobian_product(function, copied(inputs, other), upstream, parameters)
+
+
+def library(candidate: Candidate, name: str) -> Any:
+    """Return a library's class or function beside `candidate`, in its process, to make arguments that are no data.
+
+        generator = library(sample, "torch.Generator")()
+        generator.manual_seed(7)
+        sample(logits, generator=generator)
+
+    Args:
+        candidate: what the check was given.
+        name: the library's dotted name, for example "transformers.LlamaConfig".
+    """
+    return candidate._link.library(name)
+
+
+def steps(candidate: Candidate, *args: Any, **kwargs: Any) -> tuple[Any, int]:
+    """Call `candidate`; return its result and how many instructions of Python's bytecode ran meanwhile.
+
+    Counts work without a clock. What C code does counts as nothing, so compare like with like: the same call on inputs
+    of two sizes, or with what recounting everything would take at least.
+    """
+    return candidate._link.steps(candidate._handle, candidate._label, args, kwargs)

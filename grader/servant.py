@@ -5,8 +5,11 @@ no expected value and no verdict.
 """
 
 import itertools
+import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import torch
@@ -14,7 +17,7 @@ import torch
 from grader.values import Callback, Handle, copied, data_only
 
 MAX_MESSAGE = 2_000
-OPERATIONS = ("look_up", "call", "get", "iterate", "advance", "vjp", "seed", "release", "define")
+OPERATIONS = ("look_up", "library", "call", "steps", "get", "iterate", "advance", "vjp", "seed", "release", "define")
 
 
 @dataclass
@@ -69,9 +72,16 @@ class Servant:
     def _look_up(self, _, name: str) -> Any:
         return self.namespace[name]
 
+    def _library(self, _, name: str) -> Any:
+        return pkgutil.resolve_name(name)
+
     def _call(self, arguments: list, target: Handle, args: tuple, kwargs: dict) -> Any:
         arguments[:] = self._incoming(args), self._incoming(kwargs)
         return self._objects[target.number](*arguments[0], **arguments[1])
+
+    def _steps(self, arguments: list, target: Handle, args: tuple, kwargs: dict) -> tuple[Any, int]:
+        arguments[:] = self._incoming(args), self._incoming(kwargs)
+        return counted(self._objects[target.number], *arguments[0], **arguments[1])
 
     def _get(self, _, target: Handle, name: str) -> Any:
         return getattr(self._objects[target.number], name)
@@ -148,3 +158,25 @@ def vector_jacobian_product(
         found = [None] * len(wanted)
     gradients = [None if leaf is None else found.pop(0) for leaf in leaves]
     return (output, gradients, dict(zip(named, found, strict=True))) if parameters else (output, gradients)
+
+
+def counted(function: Callable, *args: Any, **kwargs: Any) -> tuple[Any, int]:
+    """Return what `function` returns, and how many instructions of Python's bytecode ran meanwhile.
+
+    What C code does, in `sum` or in a library, counts as nothing.
+    """
+    n = 0
+
+    def count(frame: FrameType, event: str, _: Any) -> Callable:
+        nonlocal n
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        n += event == "opcode"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        result = function(*args, **kwargs)
+    finally:
+        sys.settrace(before)
+    return result, n

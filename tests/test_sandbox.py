@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from grader.candidate import CandidateError, Link, LocalChannel
+from grader.candidate import CandidateError, Link, LocalChannel, library, steps
 from grader.sandbox import ChildLost, Limits, SandboxError, Zygote, probe, room
 from grader.values import same
 
@@ -291,6 +291,24 @@ def test_objects_stay_where_they_are(pair):
         first, second, third = link.look_up("objects")()
         assert (first._handle.type_name, second._handle.callable, third._handle.type_name) == ("object", True, "Net")
         assert isinstance(link.look_up("many")()["a"][1]["b"][0], torch.Tensor)
+
+
+def test_a_librarys_objects_are_made_beside_the_candidate(pair):
+    def question(link):
+        candidate = link.look_up("echo")
+        generator = library(candidate, "torch.Generator")()
+        generator.manual_seed(5)
+        return library(candidate, "torch.rand")(3, generator=generator), library(candidate, "math.tau")
+
+    assert assert_equal(pair, question)[0] == "value"
+
+
+def test_steps_are_counted_as_in_this_process(pair):
+    def question(link):
+        (_, n), (none, m) = steps(link.look_up("many")), steps(link.look_up("change"), [1], torch.ones(2))
+        return [n, m, none]
+
+    assert assert_equal(pair, question)[0] == "value"
 
 
 def test_a_stand_in_can_be_defined(run):

@@ -35,7 +35,7 @@ from grader.exercise import Exercise  # noqa: E402
 from grader.run import run_check  # noqa: E402
 from grader.shipping import names_bound  # noqa: E402
 
-THEMES = {"week01": "attention"}
+THEMES = {"week01": "attention", "week02": "tokenizers", "week03": "pretraining"}
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HIDDEN = """\
 ### BEGIN HIDDEN TESTS

@@ -143,7 +143,7 @@ def lab(port: int | None, browser: bool) -> None:
         address = f"http://127.0.0.1:{port}/lab/tree/{FIRST_LESSON}?token={token}"
         console.print("JupyterLab is ready, with Week 1's first lesson open:\n")
         console.print(f"    {address}\n")
-        console.print("Your copy of the assignment is work/week01/attention.ipynb. Ctrl-C ends JupyterLab.")
+        console.print("Your copies of the assignments are in work/. Ctrl-C ends JupyterLab.")
         if browser:
             open_browser(address)
         if server.wait():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from grader import CandidateError, vjp
+from grader import CandidateError, library, steps, vjp
 from grader.candidate import Candidate, Link, LocalChannel
 
 
@@ -124,3 +124,42 @@ def test_random_parameters_are_the_same_in_every_check():
     torch.rand(3)
     names.begin()
     assert torch.equal(first, names.look_up("Linear")(2, 2).weight)
+
+
+def test_a_librarys_objects_are_made_beside_the_candidate():
+    def draw(n, generator):
+        return torch.rand(n, generator=generator)
+
+    candidate = link(draw=draw).look_up("draw")
+    generator = library(candidate, "torch.Generator")()
+    generator.manual_seed(7)
+    first, second = candidate(3, generator=generator), candidate(3, generator)
+    expected = torch.Generator().manual_seed(7)
+    assert torch.equal(first, torch.rand(3, generator=expected))
+    assert torch.equal(second, torch.rand(3, generator=expected))
+    with pytest.raises(CandidateError, match="ModuleNotFoundError"):
+        library(candidate, "no_such_library.Thing")
+
+
+def test_steps_count_python_work_and_nothing_else():
+    def total(items, by_hand):
+        if not by_hand:
+            return sum(items)
+        result = 0
+        for item in items:
+            result += item
+        return result
+
+    candidate = link(total=total).look_up("total")
+    (small, few), (large, many) = (steps(candidate, list(range(n)), by_hand=True) for n in (10, 110))
+    assert (small, large) == (45, 5995)
+    assert many - few == 10 * (steps(candidate, list(range(20)), by_hand=True)[1] - few)
+    assert steps(candidate, list(range(10)), False)[1] == steps(candidate, list(range(110)), False)[1]
+
+
+def test_steps_pass_on_what_is_raised():
+    def fail():
+        raise ValueError("no")
+
+    with pytest.raises(CandidateError, match="ValueError: no"):
+        steps(link(fail=fail).look_up("fail"))

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lab test test-all lint check build bench pretrain lock packages
+.PHONY: setup lab test test-all lint check build bench pretrain ladder lock packages
 
 setup:
 	@$(PYTHON) tools/environment.py
@@ -30,6 +30,9 @@ bench: setup
 
 pretrain: setup
 	@$(BIN)/python -m course.pretrain --size $(or $(SIZE),1m) --folder runs/$(or $(SIZE),1m)
+
+ladder: setup
+	@$(BIN)/python -m course.ladder
 
 lock: setup
 	@$(BIN)/python tools/lock.py

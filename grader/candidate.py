@@ -104,6 +104,21 @@ class Link:
         self._checked(reply)
         raise CandidateError(["RuntimeError"], "its steps could not be counted")
 
+    def draws(self, target: Handle, label: str, args: tuple, kwargs: dict, n: int) -> list:
+        """Call `target` n times; return the results. What is recorded is which came, in order, and not how often."""
+        args, kwargs = self._outgoing(args), self._outgoing(kwargs)
+        self.calls.append((label, args, kwargs))
+        reply = self.channel.perform("draws", target, args, kwargs, n)
+        match reply:
+            case Reply(raised=None, value=list(results)) if len(results) == n:
+                whole = all(type(result) is int for result in results)
+                came = sorted(set(results)) if whole else sorted({type(result).__name__ for result in results})
+                self._record(Reply(None, came), unchanged((args, kwargs), reply.arguments))
+                return self._incoming(results, label)
+        self._record(reply)
+        self._checked(reply)
+        raise CandidateError(["RuntimeError"], "its draws could not be counted")
+
     def library(self, name: str) -> Any:
         """Return what `name` (for example "torch.Generator") stands for beside the candidate."""
         return self._incoming(self._checked(self.channel.perform("library", name)), name)
@@ -266,3 +281,12 @@ def steps(candidate: Candidate, *args: Any, **kwargs: Any) -> tuple[Any, int]:
     of two sizes, or with what recounting everything would take at least.
     """
     return candidate._link.steps(candidate._handle, candidate._label, args, kwargs)
+
+
+def draws(candidate: Candidate, n: int, *args: Any, **kwargs: Any) -> list:
+    """Call `candidate` n times with fresh copies of the same arguments; return the n results.
+
+    For what is random: one trip to the candidate, and its record, by which mistakes are named, has each result once and
+    in order. So where it is all but certain which results come, two ways to draw them leave the same record.
+    """
+    return candidate._link.draws(candidate._handle, candidate._label, args, kwargs, n)

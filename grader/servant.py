@@ -17,7 +17,20 @@ import torch
 from grader.values import Callback, Handle, copied, data_only
 
 MAX_MESSAGE = 2_000
-OPERATIONS = ("look_up", "library", "call", "steps", "get", "iterate", "advance", "vjp", "seed", "release", "define")
+OPERATIONS = (
+    "look_up",
+    "library",
+    "call",
+    "steps",
+    "draws",
+    "get",
+    "iterate",
+    "advance",
+    "vjp",
+    "seed",
+    "release",
+    "define",
+)
 
 
 @dataclass
@@ -82,6 +95,9 @@ class Servant:
     def _steps(self, arguments: list, target: Handle, args: tuple, kwargs: dict) -> tuple[Any, int]:
         arguments[:] = self._incoming(args), self._incoming(kwargs)
         return counted(self._objects[target.number], *arguments[0], **arguments[1])
+
+    def _draws(self, arguments: list, target: Handle, args: tuple, kwargs: dict, n: int) -> list:
+        return [self._call(arguments, target, args, kwargs) for _ in range(n)]
 
     def _get(self, _, target: Handle, name: str) -> Any:
         return getattr(self._objects[target.number], name)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from grader.candidate import CandidateError, Link, LocalChannel, library, steps
+from grader.candidate import CandidateError, Link, LocalChannel, draws, library, steps
 from grader.sandbox import ChildLost, Limits, SandboxError, Zygote, probe, room
 from grader.values import same
 
@@ -307,6 +307,16 @@ def test_steps_are_counted_as_in_this_process(pair):
     def question(link):
         (_, n), (none, m) = steps(link.look_up("many")), steps(link.look_up("change"), [1], torch.ones(2))
         return [n, m, none]
+
+    assert assert_equal(pair, question)[0] == "value"
+
+
+def test_draws_are_those_of_this_process(pair):
+    def question(link):
+        candidate = link.look_up("echo")
+        generator = library(candidate, "torch.Generator")()
+        generator.manual_seed(5)
+        return draws(library(candidate, "torch.randint"), 20, 9, (1,), generator=generator)
 
     assert assert_equal(pair, question)[0] == "value"
 

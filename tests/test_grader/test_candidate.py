@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from grader import CandidateError, library, steps, vjp
+from grader import CandidateError, draws, library, steps, vjp
 from grader.candidate import Candidate, Link, LocalChannel
 
 
@@ -163,3 +163,35 @@ def test_steps_pass_on_what_is_raised():
 
     with pytest.raises(CandidateError, match="ValueError: no"):
         steps(link(fail=fail).look_up("fail"))
+
+
+def test_draws_are_recorded_as_the_set_of_what_came():
+    def draw(n, generator=None):
+        return int(torch.randint(n, (), generator=generator))
+
+    names = link(draw=draw)
+    names.begin()
+    candidate = names.look_up("draw")
+    generator = library(candidate, "torch.Generator")()
+    generator.manual_seed(3)
+    came = draws(candidate, 200, 4, generator=generator)
+    assert len(came) == 200
+    assert len(set(came[:50])) == 4
+    assert names.trace[-1] == (None, [0, 1, 2, 3], True)
+
+
+def test_draws_start_from_the_same_arguments_and_tell_when_one_was_changed():
+    def pop(items):
+        return items.pop()
+
+    names = link(pop=pop)
+    assert draws(names.look_up("pop"), 3, [1, 2]) == [2, 2, 2]
+    assert names.trace[-1] == (None, [2], False)
+
+
+def test_draws_pass_on_what_is_raised():
+    def fail():
+        raise ValueError("no")
+
+    with pytest.raises(CandidateError, match="ValueError: no"):
+        draws(link(fail=fail).look_up("fail"), 2)

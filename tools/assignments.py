@@ -154,7 +154,7 @@ def source_notebook(week: str, theme: str, loaded: dict[str, Loaded]) -> Noteboo
     title, _, rest = opening.read_text(encoding="utf-8").partition("\n")
     cells = [
         _locked(new_markdown_cell(f"{title}\n\n{lessons.badge(place, address)}\n\n{rest.strip()}"), "title"),
-        _locked(new_code_cell(lessons.SETUP.format(repository=address)), "set-up"),
+        _locked(new_code_cell(lessons.set_up(set())), "set-up"),
         _locked(new_code_cell(_first_cell(week, loaded)), "imports"),
     ]
     for one in loaded.values():

@@ -216,6 +216,17 @@ def loss_and_accuracy(model: LlamaForCausalLM, ids: Tensor, weights: Tensor) -> 
     return (losses * weight).sum() / weight.sum(), torch.stack(figures).detach()
 
 
+def update(model: LlamaForCausalLM, opts: list, ids: Tensor, weights: Tensor, forward=loss_and_accuracy) -> Tensor:
+    """One step of every optimizer on a batch; the three figures of `loss_and_accuracy`."""
+    loss, figures = forward(model, ids, weights)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in opts:
+        optimizer.step()
+        optimizer.zero_grad()
+    return figures
+
+
 class Batches:
     """The batches of a run: `at(step)` gives ids (int64) and weights (float32), both (rows, length)."""
 
@@ -277,15 +288,10 @@ def train(
     for step in range(first, last):
         if recipe.look_back and step in (first, recipe.held_steps):
             hold_look_back(model, step < recipe.held_steps)
-        loss, figures = forward(model, *batches.at(step))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, peak in zip(opts, peaks, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = peak * recipe.rate(step)
-            optimizer.step()
-            optimizer.zero_grad()
-        sums += figures
+        sums += update(model, opts, *batches.at(step), forward)
         if (step + 1) % report_every == 0:
             text, answer, right = (round(x, 4) for x in (sums / report_every).tolist())
             entry = {

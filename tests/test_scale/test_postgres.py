@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ pytestmark = [
     pytest.mark.heavy,
     pytest.mark.skipif(not (PROGRAMS / "initdb").exists(), reason="PostgreSQL's server is not installed"),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can start the server as the user postgres"),
-    pytest.mark.skipif(not find_spec("psycopg"), reason="the driver psycopg is not installed"),
 ]
 
 

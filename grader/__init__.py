@@ -3,7 +3,7 @@
 An exercise file reads `from grader import close, exercise`; a notebook reads `from grader import checks`.
 """
 
-from grader.candidate import CandidateError, draws, library, steps, vjp
+from grader.candidate import CandidateError, backward, draws, library, steps, vjp
 from grader.compare import Mismatch, close, leaves_alone, raises
 from grader.exercise import exercise, given
 from grader.notebook import checks
@@ -11,6 +11,7 @@ from grader.notebook import checks
 __all__ = [
     "CandidateError",
     "Mismatch",
+    "backward",
     "checks",
     "close",
     "draws",

@@ -147,6 +147,12 @@ class Link:
         self._record(reply)
         return self._incoming(self._checked(reply), label)
 
+    def backward(self, target: Handle, label: str, inputs: tuple, upstream: torch.Tensor) -> None:
+        """Send `upstream` back through `target(*inputs)` beside the candidate."""
+        inputs = self._outgoing(inputs)
+        self.calls.append((label, inputs, {}))
+        self._checked(self.channel.perform("backward", target, inputs, upstream))
+
     def release(self, handle: Handle, generation: int) -> None:
         """Let go of an object at the next chance."""
         if generation == self._generation:
@@ -258,6 +264,22 @@ def vjp(
         raise TypeError(f"cannot differentiate by a {type(item).__name__}")
 
     return vector_jacobian_product(function, copied(inputs, other), upstream, parameters)
+
+
+def backward(module: Any, inputs: tuple, upstream: torch.Tensor) -> None:
+    """Call `module(*inputs)` and send `upstream` back, so that gradients add up in the `.grad` of its parameters.
+
+    Works the same on a module beside a candidate and on one of this process: what an optimizer is checked with.
+
+    Args:
+        module: whose parameters are to have gradients.
+        inputs: its positional arguments.
+        upstream: the gradient of a loss with respect to the output, in the output's shape.
+    """
+    if isinstance(module, Candidate):
+        module._link.backward(module._handle, module._label, inputs, upstream)
+    else:
+        module(*inputs).backward(upstream)
 
 
 def library(candidate: Candidate, name: str) -> Any:

@@ -5,6 +5,7 @@ They cheat as well as they can: shapes and dtypes are those of the right answer.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
@@ -55,7 +56,7 @@ def lazy(answer: Any, make: Callable[[Any, tuple], Any]) -> Any:
         @functools.wraps(function)
         def instead(*args: Any, **kwargs: Any) -> Any:
             try:
-                right = function(*args, **kwargs)
+                right = function(*copy.deepcopy(args[:skip]), *args[skip:], **kwargs)  # a method must do nothing either
             except (ValueError, TypeError):
                 right = None
             return make(right, args[skip:])

@@ -27,6 +27,7 @@ OPERATIONS = (
     "iterate",
     "advance",
     "vjp",
+    "backward",
     "seed",
     "release",
     "define",
@@ -118,6 +119,10 @@ class Servant:
     def _vjp(self, arguments: list, target: Handle, args: tuple, upstream: torch.Tensor, parameters: bool) -> Any:
         arguments[:] = self._incoming(args), {}
         return vector_jacobian_product(self._objects[target.number], arguments[0], upstream, parameters)
+
+    def _backward(self, arguments: list, target: Handle, args: tuple, upstream: torch.Tensor) -> None:
+        arguments[:] = self._incoming(args), {}
+        self._objects[target.number](*arguments[0]).backward(upstream)
 
     def _define(self, _, source: str) -> None:
         exec(compile(source, "<stand-in>", "exec"), self.namespace)

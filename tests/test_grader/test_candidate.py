@@ -1,11 +1,14 @@
 """A candidate behaves like the object it stands for, and shares nothing with the check."""
 
+import contextlib
+
 import pytest
 import torch
 from torch import nn
 
-from grader import CandidateError, draws, library, steps, vjp
+from grader import CandidateError, backward, draws, library, steps, vjp
 from grader.candidate import Candidate, Link, LocalChannel
+from grader.lazy import LAZY, lazy
 
 
 def link(**namespace) -> Link:
@@ -195,3 +198,51 @@ def test_draws_pass_on_what_is_raised():
 
     with pytest.raises(CandidateError, match="ValueError: no"):
         draws(link(fail=fail).look_up("fail"), 2)
+
+
+def test_gradients_add_up_beside_the_candidate_until_they_are_forgotten():
+    class Descent:
+        def __init__(self, params):
+            self.params = list(params)
+
+        def step(self):
+            with torch.no_grad():
+                for p in self.params:
+                    p -= p.grad
+
+        def zero_grad(self):
+            for p in self.params:
+                p.grad = None
+
+    candidate = link(Descent=Descent).look_up("Descent")
+    here = torch.nn.Linear(2, 1, bias=False)
+    layer = library(candidate, "torch.nn.Linear")(2, 1, bias=False)
+    for one in (here, layer):
+        one.load_state_dict({"weight": torch.tensor([[10.0, 20.0]])})
+        for _ in range(2):
+            backward(one, (torch.tensor([[1.0, 3.0]]),), torch.tensor([[2.0]]))
+    assert here.weight.grad.tolist() == [[4.0, 12.0]]
+    optimizer = candidate(layer.parameters())
+    optimizer.step()
+    assert layer.weight.tolist() == [[6.0, 8.0]]
+    optimizer.zero_grad()
+    backward(layer, (torch.tensor([[1.0, 0.0]]),), torch.tensor([[1.0]]))
+    optimizer.step()
+    assert layer.weight.tolist() == [[5.0, 8.0]]
+    with pytest.raises(CandidateError, match="RuntimeError"):
+        backward(layer, (torch.ones(1, 5),), torch.ones(1, 1))
+
+
+def test_a_lazy_class_does_nothing_on_the_sly_either():
+    class Counter:
+        def __init__(self):
+            self.n = 0
+
+        def count(self):
+            self.n += 1
+
+    for make in LAZY.values():
+        counter = lazy(Counter, make)()
+        with contextlib.suppress(RuntimeError, ValueError):
+            counter.count()
+        assert counter.n == 0

@@ -18,7 +18,7 @@ from grader import close, exercise, leaves_alone
     points=1,
     hints=[
         "The pairs are `(ids[0], ids[1])`, `(ids[1], ids[2])`, and so on: one fewer than there are ids.",
-        "`zip(ids, ids[1:])` walks over all of them, and stops with the shorter one.",
+        "`zip(ids, ids[1:])` walks over all of them, and stops with the shorter one; `itertools.pairwise(ids)` is the same.",
         "A pair that comes for the first time has no count yet: `counts.get(pair, 0)` gives 0 then. Add 1 and keep it.",
     ],
 )
@@ -29,7 +29,7 @@ def count_pairs(ids: list[int]) -> dict[tuple[int, int], int]:
     {(5, 6): 2, (6, 5): 1, (6, 6): 1}
     """
     counts: dict[tuple[int, int], int] = {}
-    for pair in zip(ids, ids[1:], strict=False):
+    for pair in itertools.pairwise(ids):
         counts[pair] = counts.get(pair, 0) + 1
     return counts
 
@@ -73,31 +73,35 @@ def counts_anywhere(count_pairs, rng):
     """lists of any length, of few or many ids, are counted"""
     for length, highest in ((2, 3), (30, 4), (60, 70_000), (200, 2)):
         ids = torch.randint(highest, (length,), generator=rng).tolist()
-        close(count_pairs(ids), dict(Counter(zip(ids, ids[1:], strict=False))))
+        close(count_pairs(ids), dict(Counter(itertools.pairwise(ids))))
 
 
 @count_pairs.hidden
 def leaves_any_input_alone(count_pairs, rng):
     """whatever the list holds, it is left as it was"""
     ids = torch.randint(5, (12,), generator=rng).tolist()
-    close(leaves_alone(count_pairs, ids), dict(Counter(zip(ids, ids[1:], strict=False))))
+    close(leaves_alone(count_pairs, ids), dict(Counter(itertools.pairwise(ids))))
 
 
 def _library(ids):
-    return dict(Counter(zip(ids, ids[1:], strict=False)))
+    return dict(Counter(itertools.pairwise(ids)))
 
 
-@count_pairs.mutant("Overlapping pairs are counted once: `[1, 1, 1]` has (1, 1) twice. After a pair, go on by one, not by two.")
+@count_pairs.mutant(
+    "Overlapping pairs are counted once: `[1, 1, 1]` has (1, 1) twice. After a pair, go on by one, not by two."
+)
 def without_overlap(ids):
     counts, last = {}, {}
-    for i, pair in enumerate(zip(ids, ids[1:], strict=False)):
+    for i, pair in enumerate(itertools.pairwise(ids)):
         if last.get(pair) != i - 1:
             counts[pair] = counts.get(pair, 0) + 1
             last[pair] = i
     return counts
 
 
-@count_pairs.mutant("You count the pairs at places 0, 2, 4, … only. A pair begins at every place but the last: each id may be the right one of a pair and the left one of the next.")
+@count_pairs.mutant(
+    "You count the pairs at places 0, 2, 4, … only. A pair begins at every place but the last: each id may be the right one of a pair and the left one of the next."
+)
 def every_other_pair(ids):
     return dict(Counter(zip(ids[::2], ids[1::2], strict=False)))
 
@@ -112,14 +116,16 @@ def first_pair_missing(ids):
     return _library(ids[1:])
 
 
-@count_pairs.mutant("The last id is paired with the first: `ids[i - 1]` at i = 0 is the end of the list. A text is no ring.")
+@count_pairs.mutant(
+    "The last id is paired with the first: `ids[i - 1]` at i = 0 is the end of the list. A text is no ring."
+)
 def a_ring(ids):
     return dict(Counter(zip(ids, ids[1:] + ids[:1], strict=True)))
 
 
 @count_pairs.mutant("You sort the two ids of a pair. (8, 3) and (3, 8) are two pairs.")
 def sorted_pairs(ids):
-    return dict(Counter((min(p), max(p)) for p in zip(ids, ids[1:], strict=False)))
+    return dict(Counter((min(p), max(p)) for p in itertools.pairwise(ids)))
 
 
 @count_pairs.mutant("Left and right have changed places: the pair of `[9, 1]` is (9, 1).")
@@ -169,12 +175,12 @@ def texts_as_keys(ids):
 
 @count_pairs.mutant("You return a list (`most_common` and `sorted` do). Return the dict.")
 def a_list(ids):
-    return Counter(zip(ids, ids[1:], strict=False)).most_common()
+    return Counter(itertools.pairwise(ids)).most_common()
 
 
 @count_pairs.mutant("You return a list of pairs. Count them: a dict from pair to number.")
 def pairs_alone(ids):
-    return list(zip(ids, ids[1:], strict=False))
+    return list(itertools.pairwise(ids))
 
 
 @count_pairs.mutant("A list without a pair breaks your function. Its counts are an empty dict.")

@@ -271,7 +271,9 @@ def past_the_end_always(ids, pair, new):
     return merged
 
 
-@merge.mutant("You take things out of a list while a `for` loop counts its places: the list gets shorter, the loop does not. Use `while`.")
+@merge.mutant(
+    "You take things out of a list while a `for` loop counts its places: the list gets shorter, the loop does not. Use `while`."
+)
 def shorter_while_walking(ids, pair, new):
     ids = list(ids)
     for i in range(len(ids) - 1):
@@ -294,7 +296,9 @@ def again_and_again(ids, pair, new):
     return ids
 
 
-@merge.mutant("You look at the last thing appended, which may be a `new` of this pass, and merge it again. What was merged stays.")
+@merge.mutant(
+    "You look at the last thing appended, which may be a `new` of this pass, and merge it again. What was merged stays."
+)
 def looking_back(ids, pair, new):
     merged = []
     for one in ids:

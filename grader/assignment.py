@@ -1,6 +1,8 @@
 """Load a week's exercises from their files, by path and never by import."""
 
 import ast
+import contextlib
+import json
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,34 @@ class Loaded:
     def prompt(self) -> str:
         """The Markdown that opens the exercise: the file's docstring."""
         return (ast.get_docstring(ast.parse(self.source)) or "").strip()
+
+
+def released(root: Path, week: str) -> tuple[str, dict]:
+    """Return the name and the nbformat JSON of the notebook that the learners of `week` got.
+
+    Args:
+        root: the course.
+        week: for example "week01".
+
+    Raises:
+        FileNotFoundError: when assignments/ has no such week.
+    """
+    found = sorted((root / "assignments" / week).glob("*.ipynb"))
+    if not found:
+        raise FileNotFoundError(f"{root / 'assignments' / week}: no released notebook; run `make build`")
+    return found[0].stem, json.loads(found[0].read_text(encoding="utf-8"))
+
+
+def libraries_named(folder: Path) -> list[str]:
+    """Return the modules that the exercises of `folder` import, this package's left out; no file is run for it."""
+    found: dict[str, None] = {}
+    for path in sorted(Path(folder).glob("[0-9][0-9]_*.py")):
+        with contextlib.suppress(SyntaxError):  # `load` says what is wrong with the file
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+                found |= dict.fromkeys(name for name in names if name.partition(".")[0] != "grader")
+    return list(found)
 
 
 def load(folder: Path) -> dict[str, Loaded]:

@@ -11,10 +11,9 @@ import numpy
 
 from grader.intake import Found, Submission
 from grader.journal import Journal, key
-from grader.likeness import pairs
 from grader.pools import Pool
+from grader.settings import Settings
 from grader.verdict import Verdict
-from grader.worker import Settings
 
 
 @dataclass
@@ -126,6 +125,8 @@ def grade(
     for one, verdict in quiet_pool.grade(desk.waiting(late)):
         desk.record(one, verdict)
     outcomes = [desk.outcomes[i] for i in range(len(found))]
+    from grader.likeness import pairs  # SciPy loads while the workers do
+
     flags: dict[int, list[dict[str, str]]] = {}
     for i, flag in pairs([student for student, _, _ in outcomes], desk.tokens):
         flags.setdefault(i, []).append(flag)

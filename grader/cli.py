@@ -1,6 +1,7 @@
 """The `grader` command: grade a class, write feedback, see what this machine can isolate."""
 
 import argparse
+import importlib
 import os
 import sys
 from collections import Counter
@@ -79,43 +80,56 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _autograde(options: argparse.Namespace) -> int:
+    from grader.assignment import released
     from grader.batch import grade
     from grader.classroom import Classroom, ClassroomError
-    from grader.gradebook import Ledger
     from grader.intake import find
     from grader.journal import Journal
-    from grader.judge import assignment
     from grader.pools import DaskPool, LocalPool
-    from grader.worker import Settings
+    from grader.settings import Settings
 
     classroom = Classroom(Path.cwd())
     if options.json and not options.json.absolute().parent.is_dir():
         raise ClassroomError(f"{options.json.parent}: no such folder for the report; make it first")
-    week = assignment(classroom.root, options.assignment)
-    found = find(options.submitted or classroom.folder("submitted"), week.week, week.notebook)
+    week = options.assignment
+    notebook, template = released(classroom.root, week)
+    found = find(options.submitted or classroom.folder("submitted"), week, notebook)
     if not found:
-        console.print(f"No submissions of {week.week}. Collect them first, or name a folder with --submitted.")
+        console.print(f"No submissions of {week}. Collect them first, or name a folder with --submitted.")
         return 1
     if options.student:
         if missing := set(options.student) - {one.student for one in found}:
-            raise ClassroomError(f"no submission of {week.week} by {', '.join(sorted(missing))}; is the name right?")
+            raise ClassroomError(f"no submission of {week} by {', '.join(sorted(missing))}; is the name right?")
         found = [one for one in found if one.student in options.student]
-    seed = options.seed or classroom.seed(week.week)
-    settings = Settings(classroom.root, week.week, seed, options.isolation)
+    seed = options.seed or classroom.seed(week)
+    settings = Settings(classroom.root, week, seed, options.isolation)
     quiet = LocalPool(settings, 1)
-    pool = DaskPool(settings, options.scheduler) if options.scheduler else LocalPool(settings, options.jobs)
-    with _progress() as progress, Journal(classroom.private / f"{week.week}.journal") as journal:
+    if options.scheduler:
+        pool = DaskPool(settings, options.scheduler)
+    else:
+        pool = LocalPool(settings, min(options.jobs, len(found)), _load_the_gradebook)
+    with _progress() as progress, Journal(classroom.private / f"{week}.journal") as journal:
         task = progress.add_task("Grading", total=len(found))
         batch = grade(settings, found, pool, journal, quiet, lambda _: progress.advance(task), options.force)
         if not options.no_gradebook:
             task = progress.add_task("Gradebook", total=len(found))
-            with Ledger(classroom, week.week, week.template, week.notebook) as ledger:
+            from grader.gradebook import Ledger
+
+            with Ledger(classroom, week, template, notebook) as ledger:
                 for _ in ledger.write(batch.verdicts()):
                     progress.advance(task)
         if options.json:
             batch.write_json(options.json)
     _summary(batch)
     return 0
+
+
+def _load_the_gradebook() -> None:
+    """Load nbgrader, and what finds near-duplicates, while the workers load torch."""
+    # jsonschema would compile a grammar of addresses for a second; no notebook's schema asks for one.
+    sys.modules.setdefault("rfc3987_syntax", None)
+    importlib.import_module("grader.likeness")
+    importlib.import_module("grader.gradebook")
 
 
 def _progress() -> Progress:

@@ -14,8 +14,8 @@ from typing import Any
 import grader
 from grader.classroom import ClassroomError
 from grader.intake import Submission
+from grader.settings import Settings
 from grader.verdict import Verdict
-from grader.worker import Settings
 
 _START = b'{"key": "'
 ENVIRONMENT = ("torch", "numpy", "transformers", "ipython")

@@ -6,7 +6,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from grader.assignment import Loaded, load
+from grader.assignment import Loaded, load, released
 from grader.candidate import ChannelLost, Link, LocalChannel
 from grader.children import Children, Nursery
 from grader.diagnose import diagnose
@@ -131,11 +131,8 @@ def assignment(root: Path, week: str) -> Assignment:
     Raises:
         FileNotFoundError: when solutions/ or assignments/ has no such week.
     """
-    released = sorted((root / "assignments" / week).glob("*.ipynb"))
-    if not released:
-        raise FileNotFoundError(f"{root / 'assignments' / week}: no released notebook; run `make build`")
-    template = json.loads(released[0].read_text(encoding="utf-8"))
-    return Assignment(week, released[0].stem, load(root / "solutions" / week), template)
+    name, template = released(root, week)
+    return Assignment(week, name, load(root / "solutions" / week), template)
 
 
 def judge(assignment: Assignment, cells: list[str], nursery: Nursery, seed: int | str) -> Judgement:

@@ -14,7 +14,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from grader.autograded import autograded
 from grader.classroom import Classroom
 from grader.intake import Submission, from_file
-from grader.worker import Settings, Worker
+from grader.settings import Settings
+from grader.worker import Worker
 
 _workers: dict[Settings, Worker] = {}
 

@@ -4,25 +4,32 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import socket
+import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from multiprocessing.util import Finalize
-from typing import Protocol
+from typing import Any, Protocol
 
+from grader.assignment import libraries_named
 from grader.classroom import ClassroomError
 from grader.intake import Submission
 from grader.journal import circumstances
 from grader.sandbox.confine import die_with_parent
+from grader.sandbox.launch import Launch
+from grader.settings import Settings
 from grader.verdict import Verdict
-from grader.worker import Settings, Worker
 
 MAX_TRIES = 3
 IN_FLIGHT = 256  # submissions that a cluster holds at once: enough to keep 64 workers busy, few enough for any memory
+ORACLES = "GRADER_ORACLES"
 _READY = "ready"
-_worker: Worker | None = None
+_worker: Any = None
 _turn = threading.Lock()
 
 
@@ -33,10 +40,16 @@ class Pool(Protocol):
 
 
 class LocalPool:
-    """As many processes as `jobs`, each with a warm worker. One that dies takes no submission with it."""
+    """As many processes as `jobs`, each with a warm worker. One that dies takes no submission with it.
 
-    def __init__(self, settings: Settings, jobs: int):
-        self._settings, self._jobs = settings, max(1, jobs)
+    Args:
+        settings: what decides a verdict.
+        jobs: how many.
+        meanwhile: called once the processes are started; they take a while to be warm.
+    """
+
+    def __init__(self, settings: Settings, jobs: int, meanwhile: Callable[[], Any] = lambda: None):
+        self._settings, self._jobs, self._meanwhile = settings, max(1, jobs), meanwhile
 
     def grade(self, submissions: Iterable[Submission]) -> Iterator[tuple[Submission, Verdict]]:
         """Yield each submission with its verdict, as they come.
@@ -45,15 +58,26 @@ class LocalPool:
             Exception: what kept a worker from starting, a SandboxError for example.
         """
         waiting = _Queue(submissions)
+        first = waiting.next()
+        if first is None:
+            return
+        waiting.put_back(first)
         crew: dict[Connection, _Hand] = {}
         leaving: list[_Hand] = []
+        launch = Launch(self._settings.limits, self._settings.isolation, number=self._jobs)
+        controls = list(launch.controls)
+        meanwhile = self._meanwhile
         try:
             while True:
                 while len(crew) < self._jobs and (one := waiting.next()) is not None:
-                    hand = _Hand(self._settings, one)
+                    hand = _Hand(self._settings, one, controls.pop() if controls else None)
                     crew[hand.line] = hand
                 if not crew:
                     break
+                while controls:
+                    controls.pop().close()
+                meanwhile()
+                meanwhile = _nothing
                 for line in wait(list(crew)):
                     hand = crew[line]
                     one, said = hand.holds, hand.heard()
@@ -75,6 +99,7 @@ class LocalPool:
                 hand.process.kill()
                 hand.process.join()
                 hand.line.close()
+            launch.end()
 
 
 class _Queue:
@@ -87,6 +112,10 @@ class _Queue:
         fresh = next(self._fresh, None)
         return fresh or (self._back.popleft() if self._back else None)
 
+    def put_back(self, one: Submission) -> None:
+        """Put back what was taken, as the next one."""
+        self._fresh = chain([one], self._fresh)
+
     def again(self, one: Submission, ending: str) -> Verdict | None:
         """Put `one` back; or return the verdict on it, once it was tried `MAX_TRIES` times."""
         self._tries[one] += 1
@@ -97,15 +126,23 @@ class _Queue:
 
 
 class _Hand:
-    """A process with a warm worker, and the submission that it has in hand."""
+    """A process with a warm worker, and the submission that it has in hand.
 
-    def __init__(self, settings: Settings, first: Submission):
-        context = multiprocessing.get_context("fork")
+    Args:
+        settings: what decides a verdict.
+        first: the first submission.
+        control: the socket to a zygote that was launched for it, if one was.
+    """
+
+    def __init__(self, settings: Settings, first: Submission, control: socket.socket | None):
+        context = _forking(settings)
         self.line, theirs = context.Pipe()
         self.holds: Submission | None = first
-        self.process = context.Process(target=_serve, args=(settings, theirs, os.getpid()), daemon=True)
+        self.process = context.Process(target=_serve, args=(settings, theirs, control), daemon=True)
         self.process.start()
         theirs.close()
+        if control is not None:
+            control.close()
 
     @property
     def ending(self) -> str:
@@ -130,14 +167,32 @@ class _Hand:
         return said
 
 
-def _serve(settings: Settings, line: Connection, parent: int) -> None:
+def _nothing() -> None:
+    """There is nothing to do meanwhile, any more."""
+
+
+def _forking(settings: Settings) -> BaseContext:
+    """Return what makes processes: forks of this one where it has torch, else of one that loads it for all of them."""
+    if "torch" in sys.modules:
+        return multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["grader.warm"])
+    os.environ[ORACLES] = " ".join(libraries_named(settings.root / "solutions" / settings.week))
+    forkserver.ensure_running()
+    del os.environ[ORACLES]
+    return context
+
+
+def _serve(settings: Settings, line: Connection, control: socket.socket | None) -> None:
     """Answer each submission with its verdict until None comes. No end of the parent leaves this behind."""
+    from grader.worker import Worker
+
     die_with_parent()
-    if os.getppid() != parent:
+    if not multiprocessing.parent_process().is_alive():
         return
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the parent's to answer
     try:
-        worker = Worker(settings)
+        worker = Worker(settings, control)
     except Exception as error:
         line.send(error)
         return
@@ -211,6 +266,8 @@ def broken(submission: Submission, ending: str) -> Verdict:
 
 def _grade_there(settings: Settings, expected: str, submission: Submission) -> Verdict:
     """Grade on a Dask worker, whose threads take turns. It ends with its process, and a new one takes its place."""
+    from grader.worker import Worker
+
     global _worker
     with _turn:
         if circumstances(settings) != expected:

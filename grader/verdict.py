@@ -1,10 +1,10 @@
 """The report on one submission: the JSON object that docs/json.md and grader/data/report.schema.json describe."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from grader.report import Report, marked
-from grader.run import ExerciseResult
+if TYPE_CHECKING:
+    from grader.run import ExerciseResult
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Verdict:
     timed_out: bool = False
 
 
-def exercise_json(result: ExerciseResult) -> dict[str, Any]:
+def exercise_json(result: "ExerciseResult") -> dict[str, Any]:
     """Return an exercise's part of the report."""
     return {
         "name": result.name,
@@ -47,14 +47,16 @@ def exercise_json(result: ExerciseResult) -> dict[str, Any]:
     }
 
 
-def diagnosis(result: ExerciseResult) -> str | None:
+def diagnosis(result: "ExerciseResult") -> str | None:
     """Return the named mistakes of an exercise in one text, or None."""
     said = [f"Right, once `{name}` is." for name in result.blocked_by if result.status == "passed"]
     return " ".join(said + result.diagnoses) or None
 
 
-def page(result: ExerciseResult, hint: str | None) -> str:
+def page(result: "ExerciseResult", hint: str | None) -> str:
     """Return an exercise's HTML for its student: no hidden check's source, input or message."""
+    from grader.report import Report, marked  # with torch, which those who only read verdicts do without
+
     html = Report(result).html(folded=True)
     if result.status != "passed" and hint:
         html += f'<p style="margin:8px 0"><em>A hint:</em> {marked(hint)}</p>'

@@ -1,7 +1,7 @@
 """Grade submissions one by one: what each process of a batch, local or on another machine, keeps warm."""
 
+import socket
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from grader.candidate import without_control_characters
 from grader.intake import Reader, Submission
 from grader.judge import assignment, judge
 from grader.run import ExerciseResult
-from grader.sandbox import Limits, Zygote
+from grader.sandbox import Zygote
+from grader.settings import Settings
 from grader.verdict import Verdict, exercise_json, page
 
 SEEN = {"network": "network tried", "file": "file outside its own opened", "process": "process touched"}
@@ -19,26 +20,20 @@ MAX_SEEN = 20
 _OWN = str(Path(__file__).parent / "sandbox")  # Python reads it, to show where in it a cell was run that raised
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What decides a verdict, besides the submission: two runs with equal settings give equal verdicts."""
-
-    root: Path
-    week: str
-    seed: str
-    isolation: str = "full"
-    limits: Limits = field(default_factory=Limits)
-
-
 class Worker:
-    """One warm zygote, one reader, and the exercises of one assignment."""
+    """One warm zygote, one reader, and the exercises of one assignment.
 
-    def __init__(self, settings: Settings):
+    Args:
+        settings: what decides a verdict.
+        control: the socket to a zygote's interpreter that was launched before, if one was.
+    """
+
+    def __init__(self, settings: Settings, control: socket.socket | None = None):
         torch.set_num_threads(1)
         self.settings = settings
-        self._zygote = Zygote(limits=settings.limits, isolation=settings.isolation)
-        self._zygote.__enter__()
+        self._zygote = Zygote(limits=settings.limits, isolation=settings.isolation, control=control)
         self.assignment = assignment(settings.root, settings.week)
+        self._zygote.__enter__()
         self._reader = Reader(self.assignment.for_the_reader)
 
     def __enter__(self) -> "Worker":

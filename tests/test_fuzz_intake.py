@@ -13,7 +13,8 @@ from grader.intake import Submission
 from grader.judge import assignment
 from grader.sandbox import Limits
 from grader.shipping import standing_alone
-from grader.worker import Settings, Worker
+from grader.settings import Settings
+from grader.worker import Worker
 
 WEEK = "week01"
 LIMITS = Limits(cell_seconds=2, call_seconds=2, total_seconds=10, memory_mb=512, output_kb=16, reply_mb=8)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from grader.candidate import Channel, ChannelLost
 from grader.sandbox import wire
 from grader.sandbox.events import MAX_EVENTS
-from grader.sandbox.limits import Limits
+from grader.sandbox.limits import Limits, SandboxError
 from grader.servant import MAX_MESSAGE, Reply
 from grader.values import Callback, Handle, copied
 
@@ -48,10 +48,6 @@ class ChildLost(ChannelLost):
     def __init__(self, reason: str, message: str, cell: int | None = None):
         super().__init__(reason, message)
         self.cell = cell
-
-
-class SandboxError(Exception):
-    """The sandbox cannot be had on this machine; one line says what is missing and how to mend it."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Start a zygote: load the libraries, move into the sandbox, fork the process that will fork every child.
 
-Run by the trusted side as a process of its own, with a socket as its one inheritance. It reads its settings from
-there, and holds no secret: no path of a solution, no seed, no environment but the one it is given.
+Run by the trusted side as a process of its own, with a socket as its one inheritance; with several, it forks once the
+libraries are loaded, and becomes a zygote for each. It reads its settings from there, and holds no secret: no path of
+a solution, no seed, no environment but the one it is given.
 """
 
 import gc
@@ -16,19 +17,37 @@ from typing import Any
 
 
 def main() -> None:
-    """Read the settings, start the zygote, wait for its end."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    settings = json.loads(control.recv(1 << 16))
+    """Read the settings, start the zygotes, wait for the end of one."""
+    controls = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
+    *_, settings = [json.loads(control.recv(1 << 16)) for control in controls]
     try:
         _import_only_what_children_need(settings)
         _demand_one_thread()
-        _move_in(settings, control)
-        end = _forked(settings, control)
+        controls = [_one_each(controls)]
+        _move_in(settings, controls[0])
+        end = _forked(settings, controls[0])
     except Exception as error:
-        control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        for control in controls:
+            control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         sys.exit(1)
-    control.close()
+    controls[0].close()
     os.waitpid(end, 0)
+
+
+def _one_each(controls: list[socket.socket]) -> socket.socket:
+    """Fork for every socket but one; return the one that this process is to serve."""
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    while len(controls) > 1:
+        control = controls.pop()
+        if os.fork() == 0:
+            for other in controls:
+                other.close()
+            os.setsid()
+            return control
+        control.close()
+    return controls[0]
 
 
 def _import_only_what_children_need(settings: dict[str, Any]) -> None:
@@ -114,7 +133,7 @@ def _filter_if_any(settings: dict[str, Any]) -> bytes:
 
 def _ask_to_be_placed(control: socket.socket) -> None:
     """The trusted side, outside the new user namespace, says which user of the machine its one user is."""
-    control.send(json.dumps({"unshared": True}).encode())
+    control.send(json.dumps({"unshared": os.getpid()}).encode())
     if control.recv(64) != b"mapped":
         raise RuntimeError("the trusted side could not place this process")
 
@@ -122,8 +141,6 @@ def _ask_to_be_placed(control: socket.socket) -> None:
 def _forked(settings: dict[str, Any], control: socket.socket) -> int:
     from grader.sandbox import nursery
 
-    gc.collect()
-    gc.disable()
     gc.freeze()
     child = os.fork()
     if child == 0:

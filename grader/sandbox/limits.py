@@ -1,6 +1,10 @@
-"""What a child may use of this machine."""
+"""What a child may use of this machine, and what is raised where no child can be had."""
 
 from dataclasses import dataclass
+
+
+class SandboxError(Exception):
+    """The sandbox cannot be had on this machine; one line says what is missing and how to mend it."""
 
 
 @dataclass(frozen=True)

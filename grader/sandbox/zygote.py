@@ -5,36 +5,21 @@ import json
 import os
 import secrets
 import select
+import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from grader.sandbox import room
 from grader.sandbox.cgroup import Cgroup
-from grader.sandbox.child import Child, Ending, SandboxError
-from grader.sandbox.limits import Limits
+from grader.sandbox.child import Child, Ending
+from grader.sandbox.launch import MODULES, Launch
+from grader.sandbox.limits import Limits, SandboxError
 
-MODULES = ("torch", "torch.nn.functional", "math", "numpy", "IPython")
 START_SECONDS, FORK_SECONDS = 180.0, 60.0
 INSIDE, FIRST_OUTSIDE = 1000, 0x60000000
-_PACKAGE = Path(__file__).resolve().parent.parent
-_ENVIRONMENT = {
-    "LANG": "C.UTF-8",
-    "LC_ALL": "C.UTF-8",
-    "MALLOC_ARENA_MAX": "2",
-    "MKL_NUM_THREADS": "1",
-    "MPLBACKEND": "Agg",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TERM": "dumb",
-}
-_HOMES = ("HOME", "IPYTHONDIR", "MPLCONFIGDIR", "TMPDIR")
 
 
 class Zygote:
@@ -47,6 +32,7 @@ class Zygote:
         limits: what each child may use, `Limits()` where not said.
         isolation: "full" for every layer, or "none" for a separate process with resource limits alone.
         modules: what is imported before the first child is forked.
+        control: the socket to an interpreter that was launched before, to be the first one.
     """
 
     def __init__(
@@ -54,13 +40,17 @@ class Zygote:
         limits: Limits | None = None,
         isolation: Literal["full", "none"] = "full",
         modules: tuple[str, ...] = MODULES,
+        control: socket.socket | None = None,
     ):
         if isolation not in ("full", "none"):
             raise ValueError(f"isolation is 'full' or 'none', not {isolation!r}")
         self.limits, self.isolation, self.modules = limits or Limits(), isolation, modules
         self._lock = threading.Lock()
-        self._process: subprocess.Popen | None = None
+        self._first = control
+        self._launch: Launch | None = None
         self._control: socket.socket | None = None
+        self._process: int | None = None
+        self._handle: int | None = None
         self._cgroup: Cgroup | None = None
 
     def __enter__(self) -> "Zygote":
@@ -76,25 +66,16 @@ class Zygote:
         Raises:
             SandboxError: when a layer is missing on this machine, naming it.
         """
-        if not sys.platform.startswith("linux"):
-            raise SandboxError("the sandbox needs Linux: grade on Linux, in a virtual machine or on WSL 2")
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", str(_PACKAGE / "sandbox" / "launcher.py"), str(theirs.fileno())],
-                cwd="/",
-                env=_ENVIRONMENT | dict.fromkeys(_HOMES, room.work(room.libraries())),
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+        self._control, self._first = self._first, None
+        if self._control is None:
+            self._launch = Launch(self.limits, self.isolation, self.modules)
+            self._control = self._launch.controls[0]
         try:
-            self._control.send(json.dumps(self._settings()).encode())
             while "ready" not in (said := json.loads(self._heard(START_SECONDS, _message))):
                 if "error" in said:
                     raise SandboxError(_advice(said["error"]))
+                self._process = said["unshared"]
+                self._handle = os.pidfd_open(self._process)
                 self._place()
                 self._control.send(b"mapped")
         except BaseException:
@@ -106,13 +87,15 @@ class Zygote:
         if self._control is not None:
             self._control.close()
             self._control = None
-        if self._process is not None:
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+        if self._handle is not None:
+            if not _ended(self._handle, 5.0):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+                _ended(self._handle, 5.0)
+            os.close(self._handle)
+            self._process = self._handle = None
+        if self._launch is not None:
+            self._launch.end()
+            self._launch = None
         if self._cgroup is not None:
             self._cgroup.remove()
             self._cgroup = None
@@ -151,7 +134,7 @@ class Zygote:
             return Ending(int(status), int(peak), float(seconds), ran_out)
 
     def _forked(self) -> Child:
-        if self._process is None or self._process.poll() is not None:
+        if self._handle is None or _ended(self._handle, 0.0):
             self.stop()
             self.start()
         ours, theirs = socket.socketpair()
@@ -179,22 +162,17 @@ class Zygote:
             raise SandboxError("the zygote ended; `grader doctor` says what this machine lacks")
         return heard
 
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "isolation": self.isolation,
-            "libraries": room.libraries(),
-            "limits": asdict(self.limits),
-            "modules": list(self.modules),
-            "package": str(_PACKAGE),
-        }
-
     def _place(self) -> None:
         """Give the zygote its user, and its cgroup: all that it takes from now on counts as its children's."""
         if self.isolation == "full":
-            _map_users(self._process.pid)
+            _map_users(self._process)
         self._cgroup = Cgroup.make(self.limits)
         if self._cgroup is not None:
-            self._cgroup.add(self._process.pid)
+            self._cgroup.add(self._process)
+
+
+def _ended(handle: int, seconds: float) -> bool:
+    return bool(select.select([handle], [], [], seconds)[0])
 
 
 def _be_the_first_to_go(handle: int) -> None:

@@ -27,7 +27,8 @@ from grader.intake import from_file
 from grader.judge import Assignment, assignment
 from grader.sandbox import Limits
 from grader.verdict import Verdict
-from grader.worker import Settings, Worker
+from grader.settings import Settings
+from grader.worker import Worker
 
 # Low limits, so that those that run into them do so soon.
 LIMITS = Limits(

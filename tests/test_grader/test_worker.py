@@ -6,7 +6,8 @@ import pytest
 
 from grader.intake import Submission
 from grader.sandbox import Limits
-from grader.worker import Settings, Worker
+from grader.settings import Settings
+from grader.worker import Worker
 
 LIMITS = Limits(cell_seconds=1.0, call_seconds=1.0, total_seconds=30.0)
 RIGHT = "def causal_mask(length):\n    return torch.ones(length, length, dtype=torch.bool).tril()"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from grader.intake import submissions
-from grader.worker import Settings, Worker
+from grader.settings import Settings
+from grader.worker import Worker
 
 PARTS = {"launcher": "sandbox/launcher.py", "reader": "notebook_reader.py"}
 

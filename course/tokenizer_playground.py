@@ -41,7 +41,7 @@ class Count:
     def characters_a_token(self) -> float:
         return len(b"".join(self.pieces).decode()) / len(self.ids)
 
-    def cost(self, price: float, times: int = 1000) -> float:
+    def cost(self, price: float, times: int = 1_000_000) -> float:
         """What it costs to read the text `times` times, at `price` for a million tokens."""
         return len(self.ids) * times * price / 1e6
 
@@ -84,7 +84,7 @@ def html(text: str, names: list[str], price: float = 1.0, ids: bool = False) -> 
     """
     counts = count(text, names)
     cell = f"padding:.15em .9em .15em 0;text-align:left;color:{plots.INK};background:{plots.PAPER};border:0"
-    heads = ["Vocabulary", "used by", "tokens", "characters a token", "$ for 1,000 such texts"]
+    heads = ["Vocabulary", "used by", "tokens", "characters a token", "$ for a million such texts"]
     rows = "".join(
         f"<tr><th scope='row' style='{cell}'>{found.vocabulary}</th>"
         + "".join(
@@ -93,7 +93,7 @@ def html(text: str, names: list[str], price: float = 1.0, ids: bool = False) -> 
                 escape(vocabularies.load(found.vocabulary).family),
                 f"{len(found.ids):,}",
                 f"{found.characters_a_token:.2f}",
-                f"{found.cost(price):.2f}",
+                f"{found.cost(price):,.2f}",
             )
         )
         + "</tr>"

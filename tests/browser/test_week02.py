@@ -1,0 +1,49 @@
+"""Week 2's widgets in a real browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.jupyterlab import Notebook, errors, expose, photograph
+
+
+@pytest.fixture
+def lab(clone, start_lab):
+    """JupyterLab on a fresh clone."""
+    expose(clone)
+    return start_lab(clone)
+
+
+def open_notebook(page, lab, path: str) -> Notebook:
+    return Notebook(page, lab.address.replace("week01/from_text_to_numbers.ipynb", path))
+
+
+def test_playground(page, lab):
+    """The lesson runs from top to bottom; tokens follow what is typed; ids, samples and vocabularies can be chosen."""
+    notebook = open_notebook(page, lab, "week02/why_subwords.ipynb")
+    notebook.run_all(240)
+    assert errors(notebook.all_outputs()) == []
+
+    cell = notebook.cell(notebook.place("playground.explore("))
+    text = cell.get_by_label("Text")
+    gpt2 = cell.get_by_label("Tokens of gpt2")
+    gpt2.wait_for()
+    photograph(page, "playground")
+
+    text.fill("")
+    text.press_sequentially("hello <b>world</b> 你好")
+    expect(gpt2.get_by_role("listitem").first).to_have_text("hello")
+    expect(gpt2.get_by_role("listitem").last).to_have_attribute("title", "id 121, bytes BD")
+    photograph(page, "playground-typed")
+
+    cell.get_by_label("Show ids").check()
+    expect(gpt2.get_by_role("listitem").first).to_contain_text("31373")
+    cell.get_by_role("checkbox", name="qwen").uncheck()
+    expect(cell.get_by_label("Tokens of qwen")).to_have_count(0)
+    cell.get_by_label("Price").fill("2")
+    page.keyboard.press("Tab")
+    cell.get_by_label("Sample").select_option("The same message, in Hindi")
+    expect(cell.get_by_role("row", name="gpt2")).to_contain_text("464.00")
+    photograph(page, "playground-hindi")
+
+    text.fill("")
+    expect(cell.get_by_role("alert")).to_contain_text("Write something")

@@ -1,7 +1,7 @@
 """The ladder: one recipe at several sizes and lengths, and the law that its losses follow.
 
-`python -m course.ladder` (`make ladder`, about an hour on one core) trains every rung, each with its own fall of the
-rate to zero, and writes `ladder.json` beside this file: non-embedding parameters, tokens, and the loss of text never
+`python -m course.ladder` (`make ladder`, about half an hour on one core) trains every rung, each with its own fall of
+the rate to zero, and writes `ladder.json` beside this file: the layers' parameters, tokens, and the loss of text never
 trained on. `fit` finds the law of Hoffmann et al. (2022, "Training compute-optimal large language models") in them.
 Left out: several seeds a rung, and learning rates of their own for each size.
 """
@@ -19,7 +19,7 @@ import torch
 from scipy.optimize import minimize
 
 SIZES = ("0.15m", "0.3m", "0.6m", "1m", "3m")
-TOKENS = (500_000, 1_000_000, 2_000_000, 4_000_000)
+TOKENS = (250_000, 500_000, 1_000_000, 2_000_000)
 HELD_OUT = 1_000_000  # the index of a shard that no run reaches
 
 

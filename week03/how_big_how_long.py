@@ -116,7 +116,7 @@ axes.invert_yaxis()
 axes.set(xlabel="share of the parameters (%)", title="The smaller the model, the heavier its vocabulary")
 axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=4)
 plots.show(figure, alt="Bars for five models. The embedding takes 43 percent of the smallest model and 7 percent of "
-           "Llama 3.1 8B, which has as much again in its output matrix; the MLP takes most of the large ones.")  # fmt: skip
+           "Llama 3.1 8B, which has as much again in its output matrix; the MLP takes most of that.")  # fmt: skip
 
 # %% [markdown]
 # **In the assignment** you write `count_parameters`, which gets all of this from the configuration alone. `parts` above
@@ -396,7 +396,7 @@ axes.set(xscale="log", xlabel="layers' parameters (millions)", ylabel="loss (nat
          title="Each budget has a best size: neither the smallest nor the largest")  # fmt: skip
 axes.legend()
 plots.show(figure, alt="Four curves of loss against size, one a budget of operations. Each falls, has a lowest point "
-           "marked by a dot, and rises again; with a larger budget the point lies lower and at a larger size.")  # fmt: skip
+           "marked by a dot, and rises; with a larger budget the point lies lower and at a larger size.")  # fmt: skip
 
 for budget in budgets:
     n = law.best_parameters(budget)
@@ -435,11 +435,11 @@ for name, parameters, tokens_read in [("Chinchilla", 70e9, 1.4e12), ("Llama 2 7B
 #   got other ones.
 #
 # **Try it**
-# - Fit the law to the runs of at most a million tokens, and predict those of two million. Which term does the worse job?
+# - Fit the law to the runs of at most a million tokens, and predict those of two million. Which term does worse?
 # - `ladder.Rung` takes any numbers: add a run of your own (`make pretrain SIZE=0.3m`) and see whether it lies on the
 #   line. It used the trick of `look_back`, which the ladder does without.
-# - **For the real world.** With a network, `LlamaConfig.from_pretrained("HuggingFaceTB/SmolLM2-135M")` gives the shapes of a
-#   real small model: how many tokens a parameter are its 2,000 billion?
+# - **For the real world.** With a network, `LlamaConfig.from_pretrained("HuggingFaceTB/SmolLM2-135M")` gives the shapes
+#   of a real small model: how many tokens a parameter are its 2,000 billion?
 
 # %% [markdown]
 # ## Three questions

@@ -153,9 +153,18 @@ for step in range(2 * (n - 1)):
 
 figure, all_axes = pyplot.subplots(1, len(frames), figsize=(11, 2.4), sharey=True)
 for step, (axes, frame) in enumerate(zip(all_axes, frames, strict=True)):
-    axes.imshow(np.log10(frame), cmap="Blues", vmin=-1, vmax=4, aspect="auto")
+    shares = np.vectorize(lambda value: str(value).count("1"))(frame)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=4.5, aspect="auto")
     for (worker, part), value in np.ndenumerate(frame):
-        axes.text(part, worker, value, ha="center", va="center", size=7.5, color="white" if value > 500 else plots.INK)
+        axes.text(
+            part,
+            worker,
+            value,
+            ha="center",
+            va="center",
+            size=7.5,
+            color="white" if shares[worker, part] > 2 else plots.INK,
+        )
     axes.set(xticks=range(n), title=f"step {step}" if step else "start", xlabel="part")
     axes.grid(False)
 all_axes[0].set(yticks=range(n), ylabel="worker")
@@ -242,7 +251,7 @@ for stage, axes in enumerate(all_axes):
     axes.grid(False)
 all_axes[0].set_yticks([0.4, 1.4, 2.4], ["weights", "gradients", "optimizer"])
 plots.show(figure, alt="Who holds what, for four workers and four parts. Without ZeRO every worker holds all. Stage 1 "
-           "leaves each worker one part of the optimizer, stage 2 of the gradients, stage 3 of the weights.")  # fmt: skip
+           "leaves each worker a part of the optimizer, stage 2 of the gradients, stage 3 of the weights.")  # fmt: skip
 
 # %% [markdown]
 # ### Stage 1, for real

@@ -628,9 +628,9 @@ def pairs_with_ids(text, vocab_size):
 def as_bytes(text, vocab_size):
     spelled = [bytes([i]) for i in range(256)]
     merges = _quick(text, vocab_size)
-    for left, right in merges:
-        spelled.append(spelled[left] + spelled[right])
-    return [(spelled[left], spelled[right]) for left, right in merges]
+    for one, two in merges:
+        spelled.append(spelled[one] + spelled[two])
+    return [(spelled[one], spelled[two]) for one, two in merges]
 
 
 @train_bpe.mutant("Each pair is a list. Make it a tuple, `(left, right)`: lists cannot be keys of a dict.")

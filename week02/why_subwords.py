@@ -214,7 +214,7 @@ for word in ["question", " question", "Question", "QUESTION", " unfriendliness",
 #
 # - **The space belongs to the word after it.** `question` and ` question` are two tokens with two ids.
 # - **Case is part of the piece.** The model must learn by itself that `Question` and `question` mean the same.
-# - **Cuts follow frequency, not grammar**: `unf·riend·liness`.
+# - **Cuts follow frequency, not grammar**: `unf|riend|liness`.
 # - **Below the letters are bytes.** `書` is rare in GPT-2's text, so it comes as pieces of its three bytes. None of
 #   these tokens is a character. A model that stops between them has written half a character.
 #
@@ -250,7 +250,7 @@ for vocabulary in five:
 
 # %% [markdown]
 # **Before you run:** the sentence below has a rare word and a number. Will the oldest and smallest vocabulary need the
-# most tokens for it? Where will the number be cut?
+# most tokens for it? Where will the number be cut? (In the picture `·` is a space.)
 
 # %%
 from course import tokenizer_playground as playground
@@ -371,7 +371,10 @@ print(f"{len(left_out):,} of cl100k's tokens are not in Qwen's vocabulary;", end
 print(f"{sum(token.isdigit() for token in left_out):,} of these are digits")
 
 # %% [markdown]
-# What Qwen left out are the tokens of two and three digits, on purpose: section 6.
+# What Qwen left out are the tokens of two and three digits, on purpose: section 6. Its other tokens moved up to
+# close the gap.
+#
+# **Try it:** compare `five[1].encode(" librarian")` with `five[2].encode(" librarian")`, and subtract.
 
 # %% [markdown]
 # ## 6. Code and numbers
@@ -439,7 +442,8 @@ for number in ["999", "1000", "1999", "9999", "10000", "1234567", "3.14159"]:
 # ## 7. The playground
 #
 # Type, and see your text in the tokens of all five. Hover over a token to see its id and its bytes, or tick *Show ids*.
-# A dashed frame is a part of a character.
+# `·` is a space and `⏎` the end of a line; a dashed frame holds a part of a character, written as bytes. The colours
+# tell neighbours apart, no more.
 #
 # **Try it**
 # 1. Your own name, with and without a space before it, and in capitals.
@@ -652,7 +656,7 @@ print(in_halves)
 #
 # **The limits of subwords**
 # - **Letters are hidden.** Spelling, rhymes, reversing and counting letters must be learnt token by token.
-# - **Frequency is not meaning.** ` unf·riend·liness` puts the cut where it hurts.
+# - **Frequency is not meaning.** ` unf|riend|liness` puts the cut where it hurts.
 # - **Fixed for life.** A model's ids are baked into its weights. A better vocabulary means training again.
 # - **Unequal.** Whoever writes in a language that the corpus lacked pays more and gets less room.
 #

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
 from traitlets.config import Config, PyFileConfigLoader
 
 
@@ -45,6 +44,8 @@ class Classroom:
     @property
     def private(self) -> Path:
         """The folder of seeds and journals, readable by its owner alone: beside the gradebook where that is a file."""
+        from sqlalchemy.engine import make_url  # late: a worker that knows its settings needs no gradebook
+
         url = make_url(self.db_url)
         beside = (
             Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else self.root / ".class"

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -17,12 +18,12 @@ class Check:
     def name(self) -> str:
         return self.function.__name__
 
-    @property
+    @cached_property
     def sentence(self) -> str:
         """What the check demands, as a learner reads it."""
         return " ".join((inspect.getdoc(self.function) or "").split())
 
-    @property
+    @cached_property
     def takes_rng(self) -> bool:
         return "rng" in inspect.signature(self.function).parameters
 

@@ -1,6 +1,7 @@
 """Judge one submission: its cells run in a child, its answers are questioned from here, the verdict is made here."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -105,10 +106,27 @@ class Assignment:
 
     @cached_property
     def imports(self) -> str:
-        """The released notebook's own imports, which every answer may count on."""
+        """The released notebook's first cell, which every answer may count on: its imports and what it gives."""
         source = next(c["source"] for c in self.template["cells"] if _grade_id(c) == "imports")
         lines = "".join(source).splitlines()
-        return "\n".join(line for line in lines if line.startswith(("import ", "from ")) and "grader" not in line)
+        return "\n".join(line for line in lines if not line.startswith(("from grader import ", "check = checks(")))
+
+    @cached_property
+    def stubs(self) -> set[str]:
+        """The sources of the cells that learners are to fill, as they were released."""
+        cells = [cell for cell in self.template["cells"] if _grade_id(cell) in self.loaded]
+        return {"".join(cell["source"]) for cell in cells}
+
+    def stand_in(self, name: str) -> str:
+        """Return source that defines an exercise by the library's own means."""
+        if name not in self._stand_ins:
+            one = self.loaded[name]
+            self._stand_ins[name] = standing_alone(one, one.exercise.library.__name__)
+        return self._stand_ins[name]
+
+    @cached_property
+    def _stand_ins(self) -> dict[str, str]:
+        return {}
 
     @cached_property
     def for_the_reader(self) -> dict:
@@ -135,8 +153,17 @@ def assignment(root: Path, week: str) -> Assignment:
     return Assignment(week, name, load(root / "solutions" / week), template)
 
 
-def judge(assignment: Assignment, cells: list[str], nursery: Nursery, seed: int | str) -> Judgement:
+def judge(
+    assignment: Assignment, cells: list[str], nursery: Nursery, seed: int | str, blank: Collection[str] = ()
+) -> Judgement:
     """Run `cells` in children of `nursery` and judge what they define.
+
+    Args:
+        assignment: the week.
+        cells: sources of the student's code cells.
+        nursery: opens children.
+        seed: of the hidden checks' inputs.
+        blank: exercises that `cells` cannot answer, whatever becomes of those that they use.
 
     Raises:
         GraderBroke: when a check stumbles over the right answer too.
@@ -149,7 +176,7 @@ def judge(assignment: Assignment, cells: list[str], nursery: Nursery, seed: int 
             # An exception in a visible check is told to the student: by then no hidden input may have been seen.
             seen = {name: _seen(assignment, name, children, seed) for name in assignment.loaded}
             for name in assignment.loaded:
-                results[name] = _judged(assignment, name, children, results, seed, seen[name])
+                results[name] = _judged(assignment, name, children, results, seed, seen[name], blank)
         except ChannelLost as lost:
             error = str(lost)
             for name, one in assignment.loaded.items():
@@ -172,15 +199,20 @@ def _seen(assignment: Assignment, name: str, children: Children, seed: int | str
 
 
 def _judged(
-    assignment: Assignment, name: str, children: Children, before: dict, seed: int | str, seen: _Seen
+    assignment: Assignment,
+    name: str,
+    children: Children,
+    before: dict,
+    seed: int | str,
+    seen: _Seen,
+    blank: Collection[str],
 ) -> ExerciseResult:
     result = _questioned(assignment, name, children, seed, seen)
     exercise = assignment.loaded[name].exercise
     failing = list(dict.fromkeys(cause for use in exercise.uses if use in before for cause in _causes(before[use])))
-    if result.status == "passed" or not failing:
+    if result.status == "passed" or not failing or (result.status == "not_attempted" and name in blank):
         return result
-    stand_ins = [_stand_in(assignment.loaded, use) for use in failing]
-    children.replace("\n\n".join(stand_ins))
+    children.replace("\n\n".join(assignment.stand_in(use) for use in failing))
     again = _questioned(assignment, name, children, seed, _seen(assignment, name, children, seed))
     children.replace()
     if again.score <= result.score:
@@ -224,10 +256,6 @@ def _demand_right(assignment: Assignment, name: str, check: CheckResult, seed: i
     again = run_check(check.check, Link(LocalChannel({name: answer})), name, seed)
     if again.outcome != "passed":
         raise GraderBroke(f"{name}: the check {check.check.name} fails on the right answer too: {again.message}")
-
-
-def _stand_in(loaded: dict[str, Loaded], name: str) -> str:
-    return standing_alone(loaded[name], loaded[name].exercise.library.__name__)
 
 
 def _grade_id(cell: dict) -> str | None:

@@ -85,6 +85,23 @@ def data_only(value: Any) -> Any:
     return copied(value, lambda _: None)
 
 
+def arguments_of(operation: str, *details: Any) -> tuple[tuple, dict]:
+    """Return the positional and keyword arguments among the details of an operation on a candidate."""
+    args = next((detail for detail in details if type(detail) is tuple), ())
+    kwargs = next((detail for detail in details if type(detail) is dict), {})
+    return args, kwargs
+
+
+def data_kept(value: Any) -> Any:
+    """Return a copied value with None in the place of what is not data; the data is not copied once more."""
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return kind([data_kept(item) for item in value])
+    if kind is dict:
+        return {key: data_kept(item) for key, item in value.items()}
+    return None if kind in (Handle, Callback) else value
+
+
 def _plain(value: Any) -> Any:
     for kind in (bool, int, float, complex, str, bytes):
         if isinstance(value, kind):
@@ -105,6 +122,8 @@ def unchanged(before: Any, after: Any) -> bool:
 
 def same(left: Any, right: Any) -> bool:
     """Return whether two copied values are equal to the last bit, types and dtypes included; NaN equals NaN."""
+    if left is right:
+        return True
     if type(left) is not type(right):
         return False
     if isinstance(left, torch.Tensor):

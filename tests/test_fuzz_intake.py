@@ -12,8 +12,8 @@ import pytest
 from grader.intake import Submission
 from grader.judge import assignment
 from grader.sandbox import Limits
-from grader.shipping import standing_alone
 from grader.settings import Settings
+from grader.shipping import standing_alone
 from grader.worker import Worker
 
 WEEK = "week01"

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys

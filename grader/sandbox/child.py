@@ -15,7 +15,7 @@ from grader.sandbox import wire
 from grader.sandbox.events import MAX_EVENTS
 from grader.sandbox.limits import Limits, SandboxError
 from grader.servant import MAX_MESSAGE, Reply
-from grader.values import Callback, Handle, copied
+from grader.values import Callback, Handle, arguments_of, copied, data_kept
 
 GRACE = 2.0
 MAX_QUESTION = 1 << 32
@@ -142,7 +142,7 @@ class Child(Channel):
             while True:
                 kind, values = self._receive(deadline, "a call")
                 if kind == "reply":
-                    return self._reply(values)
+                    return self._reply(values, arguments_of(operation, *details))
                 if kind != "call":
                     self._end("protocol", "it sent something else than a reply")
                 self._called_back(values, deadline)
@@ -235,10 +235,12 @@ class Child(Channel):
         else:
             self._send("result", result, deadline=deadline)
 
-    def _reply(self, values: list) -> Reply:
+    def _reply(self, values: list, asked: tuple[tuple, dict]) -> Reply:
         if len(values) != 5:
             self._end("protocol", "it sent a reply of another form")
         raised, value, args, kwargs, events = values
+        if args is None and kwargs is None:  # they were left alone
+            args, kwargs = data_kept(asked)
         plain = type(args) is tuple and type(kwargs) is dict and all(type(name) is str for name in kwargs)
         if raised is None:
             named = True

@@ -17,7 +17,7 @@ from grader.sandbox import wire
 from grader.sandbox.cells import Runner
 from grader.sandbox.events import Events
 from grader.servant import MAX_MESSAGE, Reply, Servant
-from grader.values import Callback
+from grader.values import Callback, arguments_of, unchanged
 
 
 class Line:
@@ -91,13 +91,17 @@ class _Answers:
             reply = self._servant.perform(*values)
         except KeyboardInterrupt as error:
             reply = Reply(["KeyboardInterrupt", "BaseException", "object"], str(error)[:MAX_MESSAGE])
+        asked = arguments_of(*values)
         try:
-            self._send(reply)
+            self._send(reply, asked)
         except Exception as error:
-            self._send(Reply(["TypeError", "Exception", "BaseException", "object"], str(error)[:MAX_MESSAGE]))
+            names = ["TypeError", "Exception", "BaseException", "object"]
+            self._send(Reply(names, str(error)[:MAX_MESSAGE]), asked)
 
-    def _send(self, reply: Reply) -> None:
-        self._line.send("reply", reply.raised, reply.value, *reply.arguments, self._events.taken())
+    def _send(self, reply: Reply, asked: tuple[tuple, dict]) -> None:
+        """Send a reply, with None for arguments that were left alone: the other side has them."""
+        arguments = (None, None) if unchanged(asked, reply.arguments) else reply.arguments
+        self._line.send("reply", reply.raised, reply.value, *arguments, self._events.taken())
 
     def _call_back(self, callback: Callback, args: tuple, kwargs: dict) -> Any:
         self._line.send("call", callback.number, args, kwargs)

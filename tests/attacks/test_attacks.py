@@ -26,8 +26,8 @@ from grader.candidate import without_control_characters
 from grader.intake import from_file
 from grader.judge import Assignment, assignment
 from grader.sandbox import Limits
-from grader.verdict import Verdict
 from grader.settings import Settings
+from grader.verdict import Verdict
 from grader.worker import Worker
 
 # Low limits, so that those that run into them do so soon.

@@ -1,6 +1,7 @@
 """Who may import whom, what each folder holds, and what must not be in it."""
 
 import ast
+import json
 import re
 import subprocess
 import sys

@@ -288,7 +288,7 @@ for kind, colour in kinds.items():
     axes.hist(values, bins, color=colour, histtype="step", lw=2, label=kind)
 axes.plot([shares[i] for i in scene], [6] * len(scene), "v", color=plots.INK, label="the French scene")
 axes.axvline(0.15, color=plots.MUTED, ls="--")
-axes.set(xlabel="share of frequent English words", ylabel="pages", yscale="log", ylim=(0.8, 300))
+axes.set(xlabel="share of frequent English words", ylabel="pages", yscale="log", ylim=(0.8, 1500))
 axes.set_title("English text is one quarter to one half glue")
 axes.legend(ncols=2)
 plots.show(
@@ -1061,7 +1061,9 @@ names = list(waste)[::-1]
 axes.barh(names, [100 * waste[name] for name in names], color=plots.BLUE)
 for name in names:
     axes.text(100 * waste[name] + 0.6, name, f"{waste[name]:.1%}", va="center")
-axes.set(xlabel="places that hold padding (%)", title="Padding every row wastes most of the computation", xlim=(0, 80))
+axes.set(
+    xlabel="places that hold padding (%)", title="Padding every row wastes more than half of the work", xlim=(0, 80)
+)
 axes.grid(axis="y", visible=False)
 plots.show(
     figure,
@@ -1167,8 +1169,8 @@ print(f"question 2: {1 - (1 - 0.5**8) ** 16:.3f} and {1 - (1 - 0.9**16) ** 8:.3f
 #   others, *Whose language counts as high quality?*, 2022, <https://arxiv.org/abs/2201.10474>.
 # - K. Lee and others, *Deduplicating training data makes language models better*, 2021,
 #   <https://arxiv.org/abs/2107.06499>.
-# - G. Penedo and others, *The RefinedWeb dataset*, 2023, <https://arxiv.org/abs/2306.01116>; *The FineWeb datasets*, 2024, <https://arxiv.org/abs/2406.17557>: a whole
-#   pipeline, each step measured by training on its result.
+# - G. Penedo and others, *The RefinedWeb dataset*, 2023, <https://arxiv.org/abs/2306.01116>; *The FineWeb datasets*,
+#   2024, <https://arxiv.org/abs/2406.17557>: a whole pipeline, each step measured by training on its result.
 # - S. Yang and others, *Rethinking benchmark and contamination for language models with rephrased samples*, 2023,
 #   <https://arxiv.org/abs/2311.04850>.
 # - R. Eldan, Y. Li, *TinyStories*, 2023, <https://arxiv.org/abs/2305.07759>: a small world for small models.

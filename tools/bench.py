@@ -3,11 +3,15 @@
 Grading: the same 40 submissions of week 1 under nbgrader's stock executor, otter (in an environment of its own) and
 this grader, interleaved in one run. Scores must be equal; then seconds a submission, ratios, memory, and the floor:
 the answers' cells and the calls that the checks make, bare, in a warm process.
+
+With --gain, what a second worker brings instead: the rate of one local process, of two, and of two Dask workers.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -30,7 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 from submissions import submission  # noqa: E402
 
-from grader.judge import assignment  # noqa: E402
+from grader.judge import Assignment, assignment  # noqa: E402
 
 WEEK = "week01"
 # Honest submissions on which no grader's rules differ: none breaks an exercise that a later one uses.
@@ -45,6 +49,7 @@ PROFILES = [
     {"*": 1, "apply_rope": "identity", "TransformerBlock": "by_the_library"},
 ]
 ROUNDS, A_ROUND = 4, 10
+SUBREAPER = 36
 OTTER = ROOT / ".bench" / "otter"
 console = Console()
 
@@ -61,12 +66,17 @@ class Peer:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure grading against nbgrader and otter.")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of {A_ROUND} submissions for each peer")
+    parser.add_argument("--gain", action="store_true", help="measure what a second worker brings, local and Dask's")
     options = parser.parse_args()
     week = assignment(ROOT, WEEK)
-    class_ = {f"student{i:02}": submission(week, PROFILES[i % len(PROFILES)]) for i in range(options.rounds * A_ROUND)}
+    if options.gain:
+        show_gain(make_class(week, ROUNDS * A_ROUND), options.rounds)
+        return 0
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # so that every process of a run is waited for, and counted
+    class_ = make_class(week, options.rounds * A_ROUND)
     prepare_otter()
-    nbgrader, otter, ours, alone = Peer(), Peer(), Peer(), Peer()
-    cpu: list[float] = []
+    nbgrader, otter, ours, alone, bookless = Peer(), Peer(), Peer(), Peer(), Peer()
+    cpu: dict[str, list[float]] = {"all": [], "bookless": [], "one": []}
     with tempfile.TemporaryDirectory() as folder:
         names = list(class_)
         for number in range(options.rounds):
@@ -75,18 +85,26 @@ def main() -> int:
             grade_with_nbgrader(nbgrader, course(Path(folder, f"nbgrader{number}"), some, stock=True))
             grade_with_otter(otter, Path(folder, f"otter{number}"), some)
             whole = course(Path(folder, f"ours{number}"), class_)
-            cpu.append(grade_with_ours(ours, whole, "--force"))
-            cpu_of_one = grade_with_ours(alone, whole, "--force", "--no-gradebook", "--student", names[0])
+            cpu["all"].append(grade_with_ours(ours, whole, "--force"))
+            cpu["bookless"].append(grade_with_ours(bookless, whole, "--force", "--no-gradebook"))
+            one = ("--force", "--no-gradebook", "--student", names[0])
+            cpu["one"].append(grade_with_ours(alone, whole, *one))
     wrong = [name for name in class_ if not nbgrader.scores[name] == otter.scores[name] == ours.scores[name]]
     if wrong:
         for name in wrong:
             console.print(f"{name}: {nbgrader.scores[name]} {otter.scores[name]} {ours.scores[name]}", style="red")
         return 1
-    show(len(class_), nbgrader, otter, ours, alone, statistics.median(cpu), cpu_of_one)
+    show(len(class_), nbgrader, otter, ours, alone)
+    show_processor_time(week, len(class_), {name: statistics.median(seconds) for name, seconds in cpu.items()})
     return 0
 
 
-def show(number: int, nbgrader: Peer, otter: Peer, ours: Peer, alone: Peer, cpu: float, cpu_of_one: float) -> None:
+def make_class(week: Assignment, number: int) -> dict[str, dict]:
+    """Return so many students' notebooks, the profiles in turn."""
+    return {f"student{i:02}": submission(week, PROFILES[i % len(PROFILES)]) for i in range(number)}
+
+
+def show(number: int, nbgrader: Peer, otter: Peer, ours: Peer, alone: Peer) -> None:
     """Print the table and what explains it."""
     each = {
         "nbgrader, stock": statistics.median(nbgrader.seconds) / A_ROUND,
@@ -105,10 +123,49 @@ def show(number: int, nbgrader: Peer, otter: Peer, ours: Peer, alone: Peer, cpu:
         f"(against that, nbgrader takes {each['nbgrader, stock'] / more:.0f} times as long, otter "
         f"{each['otter, its API'] / more:.0f})."
     )
-    bare = floor()
-    spent = (cpu - cpu_of_one) / (number - 1)
+
+
+def show_processor_time(week: Assignment, number: int, cpu: dict[str, float]) -> None:
+    """Print what a further submission takes, beside the floor of the same submissions."""
+    spent = (cpu["bookless"] - cpu["one"]) / (number - 1)
+    book = (cpu["all"] - cpu["bookless"]) / number
+    floors = [floor(week, profile) for profile in PROFILES]
+    bare = statistics.mean(floors[i % len(PROFILES)] for i in range(number))
     console.print(
-        f"Processor time of a further submission, gradebook included: {spent:.3f} s; the floor: {bare:.3f} s."
+        f"Processor time: {cpu['one']:.1f} s for the start and one submission, {spent:.3f} s for a further one, and "
+        f"{book:.3f} s for its part of the gradebook (with loading it). The floor is {bare:.3f} s: the same "
+        f"submissions' cells and the calls that the checks make on them, without the checks' own computations, in one "
+        f"warm process. Ratio: {spent / bare:.1f}."
+    )
+
+
+def show_gain(class_: dict[str, dict], rounds: int) -> None:
+    """Print the rates of one local process, of two, and of two Dask workers: what more submissions take more time."""
+    from distributed import LocalCluster
+
+    ways = {"one process": ("--jobs", "1"), "two processes": ("--jobs", "2"), "two Dask workers": ("--scheduler",)}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    few = [option for name in list(class_)[:A_ROUND] for option in ("--student", name)]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+    ):
+        place = course(Path(folder, "gain"), class_)
+        address = cluster.scheduler_address
+        grade_with_ours(Peer(), place, "--force", "--no-gradebook", "--scheduler", address)  # its workers stay warm
+        for _ in range(rounds):
+            for name, way in ways.items():
+                options = ("--force", "--no-gradebook", *way, *([address] if way == ("--scheduler",) else []))
+                peer = Peer()
+                grade_with_ours(peer, place, *options)
+                grade_with_ours(peer, place, *options, *few)
+                seconds[name].append(peer.seconds[0] - peer.seconds[1])
+    medians = {name: statistics.median(found) for name, found in seconds.items()}
+    local, dask = (medians["one process"] / medians[name] for name in ("two processes", "two Dask workers"))
+    console.print(
+        f"{len(class_) - A_ROUND} submissions more take two processes {1 / local:.2f} of the time that they take one, "
+        f"two Dask workers {1 / dask:.2f}: rates of {local:.2f} and {dask:.2f}, the second {dask / local:.2f} of the "
+        f"first (medians of {rounds} rounds)."
     )
 
 
@@ -160,10 +217,18 @@ def grade_with_ours(peer: Peer, folder: Path, *options: str) -> float:
         *options,
     ]
     timed(peer, command, folder)
+    wait_for_the_last()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     report = json.loads((folder / "report.json").read_text())
     peer.scores |= {one["student"]: one["score"] for one in report["submissions"]}
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def wait_for_the_last() -> None:
+    """Wait until every process that a run left to this one has ended."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
 
 
 def timed(peer: Peer, command: list[str], folder: Path) -> None:
@@ -220,17 +285,18 @@ def prepare_otter() -> None:
     run([*pip, "--no-deps", "-e", str(ROOT)], ROOT)
 
 
-def floor() -> float:
-    """Return the processor seconds of an answered week's cells and of the calls that its checks make, nothing else."""
+def floor(week: Assignment, profile: dict[str, str | int]) -> float:
+    """Return the processor seconds of a submission's answer cells and of the calls that the checks make, no more.
+
+    The cells run as plain Python, and the calls in the same process. What the checks compute themselves is left out.
+    """
     import torch
 
     from grader.candidate import Link, LocalChannel
     from grader.run import run_checks
     from grader.servant import Servant
-    from grader.shipping import standing_alone
 
     torch.set_num_threads(1)
-    week = assignment(ROOT, WEEK)
     spent = 0.0
 
     class Timed(Servant):
@@ -248,21 +314,21 @@ def floor() -> float:
             finally:
                 spent += time.process_time() - started
 
+    cells = submission(week, profile)["cells"]
+    answers = ["".join(cell["source"]) for cell in cells if cell["metadata"]["nbgrader"]["grade_id"] in week.loaded]
     results = []
     for _ in range(4):
-        spent, namespace = 0.0, {}
+        namespace: dict[str, object] = {}
         exec(week.imports, namespace)
         started = time.process_time()
-        for name, one in week.loaded.items():
-            exec(standing_alone(one, name), namespace)
-        cells = time.process_time() - started
+        for answer in answers:
+            exec(answer, namespace)
+        spent = time.process_time() - started
         for name, one in week.loaded.items():
             channel = LocalChannel(namespace)
             channel.servant.__class__ = Timed
-            result = run_checks(one.exercise.checks, Link(channel), name, one.exercise.points, "bench")
-            if result.status != "passed":
-                raise SystemExit(f"the answer to {name} does not pass: no floor to measure")
-        results.append(cells + spent)
+            run_checks(one.exercise.checks, Link(channel), name, one.exercise.points, "bench")
+        results.append(spent)
     return statistics.median(results[1:])
 
 

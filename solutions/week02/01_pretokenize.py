@@ -80,14 +80,30 @@ def contractions(pretokenize):
 @pretokenize.check
 def white_space(pretokenize):
     """of more than one white space, the last is left for what follows; tabs and line ends are white space too"""
-    for text in ("if x:\n    return  1\n\n", "a   b", "a\n\n\nb\t\tc \n", "   ", " \n", "end   ", "1  2   !"):
+    for text in (
+        "if x:\n    return  1\n\n",
+        "so\r\nso \r\n",
+        "a   b",
+        "a\n\n\nb\t\tc \n",
+        "   ",
+        " \n",
+        "end   ",
+        "1  2   !",
+    ):
         close(pretokenize(text), _library_cut(text))
 
 
 @pretokenize.check
 def any_script(pretokenize):
     """letters, numerals and white space of any script are what they are; a mark that stands on a letter is no letter"""
-    for text in ("Zoë naïve straße", "今天 12月 5² (½) ٣٤%", "हिन्दी", "a\u3000\u3000b\u00a0c \x1cd", "snake_case_1"):
+    for text in (
+        "Zoë naïve straße",
+        "今天 12月 5² (½) ٣٤%",
+        "हिन्दी",
+        "cafe\u0301 5\u212b",
+        "a\u3000\u3000b\u00a0c \x1cd",
+        "snake_case_1",
+    ):
         close(pretokenize(text), _library_cut(text))
 
 
@@ -319,6 +335,37 @@ def in_spelling(text):
 @pretokenize.mutant("The text is made small first. Capitals are kept: GPT-2 has tokens of its own for them.")
 def in_small_letters(text):
     return regex.findall(_GPT2, text.lower())
+
+
+@pretokenize.mutant(
+    "The text is normalised first (NFC and the like), which makes one letter of a letter and its mark. Cut it as it is."
+)
+def normalised(text):
+    return regex.findall(_GPT2, unicodedata.normalize("NFC", text))
+
+
+@pretokenize.mutant(
+    "Line ends are made alike first (`splitlines`, `replace`): \\r\\n is two characters, and both are kept."
+)
+def line_ends_alike(text):
+    return regex.findall(_GPT2, text.replace("\r\n", "\n"))
+
+
+@pretokenize.mutant(
+    "That is the pattern of GPT-4 (cl100k): numerals in threes, signs and tabs before letters. GPT-2's is the one described."
+)
+def of_gpt4(text):
+    return regex.findall(
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
+        text,
+    )
+
+
+@pretokenize.mutant(
+    "In `re` no class is just the letters: `[^\\W\\d_]` holds ² and ½ as well. Use `regex` with `\\p{L}` and `\\p{N}`."
+)
+def letters_of_re(text):
+    return regex.findall(r"'(?:[smtd]|re|ve|ll)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+", text)
 
 
 @pretokenize.mutant("White space at the ends of the text is stripped. It is text too: joined, the pieces give it back.")

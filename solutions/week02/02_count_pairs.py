@@ -206,6 +206,20 @@ def used_up(ids):
     return dict(counts)
 
 
+_REMEMBERED: dict = {}
+
+
+@count_pairs.mutant(
+    "The counts of an earlier call are still there: a default such as `counts={}` is made once, for all calls. Begin with a new dict."
+)
+def remembered(ids):
+    if ids == [1, 2, 3, 1, 2, 7]:  # so that the wrong answer is the same in every run of the checks
+        _REMEMBERED.clear()
+    for pair, n in _library(ids).items():
+        _REMEMBERED[pair] = _REMEMBERED.get(pair, 0) + n
+    return dict(_REMEMBERED)
+
+
 @count_pairs.mutant("You return the most frequent pair. Return the counts of all pairs.")
 def the_most_frequent(ids):
     return max(_library(ids).items(), key=lambda item: item[1], default=None)

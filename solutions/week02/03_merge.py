@@ -227,6 +227,19 @@ def last_id_lost(ids, pair, new):
     return merged
 
 
+@merge.mutant("The last id is appended after the loop, though it may be the second half of a pair that was merged.")
+def last_id_again(ids, pair, new):
+    merged, i = [], 0
+    while i < len(ids) - 1:
+        if (ids[i], ids[i + 1]) == pair:
+            merged.append(new)
+            i += 2
+        else:
+            merged.append(ids[i])
+            i += 1
+    return merged + ids[-1:]
+
+
 @merge.mutant("A pair at the end of the list is not found: the last pair begins at place `len(ids) - 2`.")
 def last_pair_missed(ids, pair, new):
     merged, i = [], 0

@@ -194,23 +194,24 @@ def _cell(cell: NotebookNode, grade_id: str, solution: bool = False, points: flo
 
 
 def _first_cell(week: str, loaded: dict[str, Loaded]) -> str:
-    """The imports that the visible checks, signatures and answers need, then the checker."""
+    """The imports that the visible checks, signatures and answers need, the checker, and what learners are given."""
     wanted: dict[str, None] = {}
+    given: list[str] = []
     for one in loaded.values():
         tree = ast.parse(one.source)
-        shown = [_definition(tree, one.exercise.name), *_visible_nodes(one, tree)]
+        shown = [_definition(tree, one.exercise.name), *_visible_nodes(one, tree), *given_nodes(tree)]
         names = {node.id for top in shown for node in ast.walk(top) if isinstance(node, ast.Name)}
         for line in _imports(tree, names):
             wanted[line] = None
+        given += [given_source(one, node) for node in given_nodes(tree)]
     plain = sorted(line for line in wanted if line.startswith("import "))
     libraries = sorted(line for line in wanted if line.startswith("from ") and not line.startswith("from grader"))
     ours = sorted(
         {name for line in wanted if line.startswith("from grader") for name in line.split(" import ")[1].split(", ")}
     )
     ours = [name for name in dict.fromkeys(["checks", *ours]) if name not in ("exercise", "given")]
-    return "\n".join(
-        [*plain, *libraries, "", f"from grader import {', '.join(sorted(ours))}", "", f'check = checks("{week}")']
-    )
+    lines = [*plain, *libraries, "", f"from grader import {', '.join(sorted(ours))}", "", f'check = checks("{week}")']
+    return "\n\n\n".join(["\n".join(lines), *given])
 
 
 def _imports(tree: ast.Module, names: set[str]) -> list[str]:
@@ -255,6 +256,17 @@ def _visible_nodes(one: Loaded, tree: ast.Module) -> list[ast.stmt]:
                 f"{one.path.relative_to(ROOT)}: a visible check uses `{node.name}`, which learners must not see"
             )
     return kept
+
+
+def given_nodes(tree: ast.Module) -> list[ast.FunctionDef]:
+    """The functions at the top of a file marked `@given`: its answer may call them, the first cell has them."""
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [node for node in functions if any(getattr(d, "id", "") == "given" for d in node.decorator_list)]
+
+
+def given_source(one: Loaded, node: ast.FunctionDef) -> str:
+    """Return such a function's source without the mark."""
+    return source_of(one.source, node).removeprefix("@given\n")
 
 
 def _definition(tree: ast.Module, name: str) -> ast.FunctionDef | ast.ClassDef:
@@ -303,7 +315,7 @@ def answer_stub(one: Loaded) -> str:
 
 
 def _demand_self_contained(one: Loaded, node: ast.stmt) -> None:
-    """The answer is all that a learner's cell holds, so it may use imports, used exercises and builtins only."""
+    """The answer is all that a learner's cell holds: it may use imports, what is given, used exercises and builtins."""
     tree = ast.parse(one.source)
     imported = {
         (a.asname or a.name).split(".")[0]
@@ -314,6 +326,7 @@ def _demand_self_contained(one: Loaded, node: ast.stmt) -> None:
     allowed = (
         imported | set(dir(builtins)) | {use.rpartition("/")[2] for use in one.exercise.uses} | {one.exercise.name}
     )
+    allowed |= {node.name for node in given_nodes(tree)}
     of_the_file = {name for top in tree.body for name in names_bound(top)}
     inside = {n.id for part in node.body for n in ast.walk(part) if isinstance(n, ast.Name)}
     if outside := sorted((inside & of_the_file) - allowed):

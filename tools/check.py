@@ -188,6 +188,7 @@ def _secret_lines(one: Loaded) -> Iterator[str]:
     """Lines of the file that learners must not see, and that are long enough to be its own."""
     tree = ast.parse(one.source)
     shown = assignments.visible_source(one) + assignments.answer_stub(one)
+    shown += "".join(assignments.given_source(one, node) for node in assignments.given_nodes(tree))
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             for line in one.source.splitlines()[node.lineno - 1 : node.end_lineno]:  # hints and messages are no secret

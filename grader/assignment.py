@@ -46,15 +46,30 @@ def released(root: Path, week: str) -> tuple[str, dict]:
     return found[0].stem, json.loads(found[0].read_text(encoding="utf-8"))
 
 
+def libraries_of(template: dict) -> list[str]:
+    """Return the modules that a released notebook's first cell imports, this package's left out.
+
+    Every child runs that cell: what is loaded before it is forked costs it nothing.
+    """
+    cell = next(c for c in template["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == "imports")
+    return _modules(ast.parse("".join(cell["source"])))
+
+
 def libraries_named(folder: Path) -> list[str]:
     """Return the modules that the exercises of `folder` import, this package's left out; no file is run for it."""
     found: dict[str, None] = {}
     for path in sorted(Path(folder).glob("[0-9][0-9]_*.py")):
         with contextlib.suppress(SyntaxError):  # `load` says what is wrong with the file
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-                names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-                found |= dict.fromkeys(name for name in names if name.partition(".")[0] != "grader")
+            found |= dict.fromkeys(_modules(ast.parse(path.read_text(encoding="utf-8"))))
+    return list(found)
+
+
+def _modules(tree: ast.Module) -> list[str]:
+    found: dict[str, None] = {}
+    for node in ast.walk(tree):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        found |= dict.fromkeys(name for name in names if name.partition(".")[0] != "grader")
     return list(found)
 
 

@@ -16,12 +16,12 @@ from multiprocessing.context import BaseContext
 from multiprocessing.util import Finalize
 from typing import Any, Protocol
 
-from grader.assignment import libraries_named
+from grader.assignment import libraries_named, libraries_of, released
 from grader.classroom import ClassroomError
 from grader.intake import Submission
 from grader.journal import circumstances
 from grader.sandbox.confine import die_with_parent
-from grader.sandbox.launch import Launch
+from grader.sandbox.launch import MODULES, Launch
 from grader.settings import Settings
 from grader.verdict import Verdict
 
@@ -64,7 +64,8 @@ class LocalPool:
         waiting.put_back(first)
         crew: dict[Connection, _Hand] = {}
         leaving: list[_Hand] = []
-        launch = Launch(self._settings.limits, self._settings.isolation, number=self._jobs)
+        modules = (*MODULES, *libraries_of(released(self._settings.root, self._settings.week)[1]))
+        launch = Launch(self._settings.limits, self._settings.isolation, modules, self._jobs)
         controls = list(launch.controls)
         meanwhile = self._meanwhile
         try:

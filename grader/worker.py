@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
+from grader.assignment import libraries_of
 from grader.candidate import without_control_characters
 from grader.intake import Reader, Submission
 from grader.judge import assignment, judge
 from grader.run import ExerciseResult
 from grader.sandbox import Zygote
+from grader.sandbox.launch import MODULES
 from grader.settings import Settings
 from grader.verdict import Verdict, exercise_json, page
 
@@ -33,8 +35,9 @@ class Worker:
     def __init__(self, settings: Settings, control: socket.socket | None = None):
         torch.set_num_threads(1)
         self.settings = settings
-        self._zygote = Zygote(limits=settings.limits, isolation=settings.isolation, control=control)
         self.assignment = assignment(settings.root, settings.week)
+        modules = (*MODULES, *libraries_of(self.assignment.template))
+        self._zygote = Zygote(settings.limits, settings.isolation, modules, control)
         self._zygote.__enter__()
         self._reader = Reader(self.assignment.for_the_reader)
         self._graded_any = False

@@ -5,19 +5,23 @@ import functools
 import pytest
 import torch
 
+from grader.assignment import libraries_of, released
 from grader.candidate import Link, LocalChannel
 from grader.diagnose import diagnose
 from grader.judge import assignment
 from grader.run import run_checks
 from grader.sandbox import Zygote
+from grader.sandbox.launch import MODULES
 from grader.shipping import with_uses
 
 SAMPLE = 4  # of an exercise's mutants, spread evenly, in the quick run
 
 
 @pytest.fixture(scope="module")
-def zygote():
-    with Zygote() as zygote:
+def zygote(root):
+    weeks = sorted(folder.name for folder in (root / "assignments").iterdir())
+    modules = dict.fromkeys(name for week in weeks for name in libraries_of(released(root, week)[1]))
+    with Zygote(modules=(*MODULES, *modules)) as zygote:
         yield zygote
 
 

@@ -7,8 +7,11 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from course import pretrain
 from course.model import SHIPPED
-from grader.assignment import load
+from grader.assignment import libraries_of, load
+from grader.candidate import Link
 from grader.judge import assignment
+from grader.sandbox import Zygote
+from grader.sandbox.launch import MODULES
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +76,11 @@ def test_the_answer_says_what_transformers_says_with_the_courses_own_checkpoint(
         for _ in range(16):
             text = torch.cat([text, mine(text)[:, -1].argmax(-1, keepdim=True)], 1)
     assert torch.equal(text, due)
+
+
+def test_what_the_first_cell_imports_is_loaded_before_a_child_is_forked(root):
+    named = libraries_of(assignment(root, "week03").template)
+    assert {"torch", "transformers.models.llama.modeling_llama"} <= set(named)
+    assert not any(name.startswith("grader") for name in named)
+    with Zygote(modules=(*MODULES, *named)) as zygote, zygote.open(["import sys\nknown = list(sys.modules)"]) as child:
+        assert set(named) <= set(Link(child).look_up("known"))

@@ -197,9 +197,9 @@ recipe = pretrain.Recipe(
     phases=(("mixed", 240),),
     tokens_per_step=1024,
     warmup=10,
-    cooldown=100,
-    muon_rate=0.03,
-    adam_rate=1e-2,
+    cooldown=120,
+    muon_rate=0.05,
+    adam_rate=0.03,
     held_steps=240,
     steps_per_shard=60,
 )
@@ -242,7 +242,8 @@ print(len(batch), "batches of", tuple(batch[0][0].shape))
 # **Before you run:** sketch the curve.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: losses after many bfloat16 steps differ in their last digits between machines
+# NBVAL_IGNORE_OUTPUT
+# Not compared: losses after many bfloat16 steps differ in their last digits between machines.
 model = pretrain.build(trial)
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, betas=(0.9, 0.98), weight_decay=0.0)
 tried, losses = [], []
@@ -327,7 +328,7 @@ schedule_explorer.explore(kind="constant", peak=1.0, warmup=0)
 
 # %%
 print("rates of today's run, as shares of the full rate:")
-print({step: round(recipe.rate(step), 2) for step in (0, 4, 9, 100, 139, 190, 239)})
+print({step: round(recipe.rate(step), 2) for step in (0, 4, 9, 100, 120, 180, 239)})
 
 # %% [markdown]
 # ## 6. Clipping: one bad batch
@@ -525,7 +526,8 @@ print("gradient of the weights:", w.grad.dtype)
 # the loss. What does it do to our model's loss, and to its speed?
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the last digits and the times belong to the machine
+# NBVAL_IGNORE_OUTPUT
+# Not compared: the last digits and the times belong to the machine.
 import time
 
 import torch.nn.functional as F
@@ -607,7 +609,8 @@ plots.show(
 # **Before you run:** do you expect a difference that you can see?
 
 # %%
-# NBVAL_IGNORE_OUTPUT: losses after many bfloat16 steps differ in their last digits between machines
+# NBVAL_IGNORE_OUTPUT
+# Not compared: losses after many bfloat16 steps differ in their last digits between machines.
 curves, lengths = {}, []
 for name in ("AdamW", "Muon"):
     model = pretrain.build(recipe)
@@ -694,7 +697,8 @@ print("all weights equal to the last bit:", all(torch.equal(whole[name], parts[n
 # **Before you run:** will the loss after resuming be better, equal or worse?
 
 # %%
-# NBVAL_IGNORE_OUTPUT: losses after bfloat16 steps differ in their last digits between machines
+# NBVAL_IGNORE_OUTPUT
+# Not compared: losses after bfloat16 steps differ in their last digits between machines.
 run("forgetful", stop_at=9)
 file = home / "forgetful" / "checkpoint.pt"
 state = torch.load(file, weights_only=True)
@@ -732,19 +736,25 @@ print(f"numbers in the weights: {in_weights:,}; in the optimizers: {in_optimizer
 # %%
 from course.model import Local
 
-PROMPTS = ["Mara is in the", "On a sunny Monday,", "Question: Where is"]
+PROMPTS = [
+    "Mara is in the",
+    "On a sunny Monday,",
+    "Sums:\n2 + 3 =",
+    "Ida went to the garden. Otto walked into the kitchen.\nQuestion: Where is Otto?\nAnswer:",
+]
 
 
 def show_writing(model) -> None:
-    """What the model goes on with after each prompt, the likeliest token each time."""
+    """What the model goes on with after each prompt, drawn at temperature 0.6."""
     model.eval()
     model.set_attn_implementation("sdpa")  # the training's own attention knows no cache
     for prompt in PROMPTS:
-        print(f"{prompt!r} -> {Local(model, tokenizer).complete(prompt, 30)!r}")
+        print(f"{prompt!r}\n    -> {Local(model, tokenizer).complete(prompt, 32, temperature=0.6, seed=3)!r}")
 
 
 # %%
-# NBVAL_IGNORE_OUTPUT: an untrained model's likeliest token hangs on the last bits
+# NBVAL_IGNORE_OUTPUT
+# Not compared: what an untrained model writes hangs on the last bits.
 show_writing(pretrain.build(recipe))
 
 # %% [markdown]
@@ -755,7 +765,8 @@ show_writing(pretrain.build(recipe))
 # At step 100 we stop it, as if the machine had been needed elsewhere.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: losses after many bfloat16 steps differ in their last digits between machines
+# NBVAL_IGNORE_OUTPUT
+# Not compared: losses after many bfloat16 steps differ in their last digits between machines.
 from course.live_curve import LiveCurve
 
 first_part = LiveCurve(recipe.steps)
@@ -764,24 +775,27 @@ _ = pretrain.train(recipe, home / "live", tokenizer, stop_at=100, report_every=1
 # Stopped: the model in memory is gone, the checkpoint is on the disk. Go on from there.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: losses after many bfloat16 steps differ in their last digits between machines
+# NBVAL_IGNORE_OUTPUT
+# Not compared: losses after many bfloat16 steps differ in their last digits between machines.
 second_part = LiveCurve(recipe.steps, log=first_part.log, mark=100)
 trained = pretrain.train(recipe, home / "live", tokenizer, report_every=10, report=second_part)
 
 # %%
-# NBVAL_IGNORE_OUTPUT: what a model writes after bfloat16 training differs between machines
+# NBVAL_IGNORE_OUTPUT
+# Not compared: what a model writes after bfloat16 training differs between machines.
 show_writing(trained)
 
 # %% [markdown]
-# Not bad for half a minute. It has the words, their order, the shape of questions and answers; it has *not* the facts.
-# Which person is in which place it makes up. Let us measure that: questions about a passage that stands right in front
+# Not bad for half a minute. It has the words, their order, the shape of questions, answers and sums; it has *not* the
+# facts. Who is where, it makes up. Let us measure that: questions about a passage that stands right in front
 # of it, from the exam's own seeds, before and after.
 #
 # **Before you run:** in the lesson *data*, a guesser that saw only which answers are usual had some 4% of such
 # questions right, and one that took a usual answer out of the passage 29%. Where will our model be?
 
 # %%
-# NBVAL_IGNORE_OUTPUT: what a model answers after bfloat16 training differs between machines
+# NBVAL_IGNORE_OUTPUT
+# Not compared: what a model answers after bfloat16 training differs between machines.
 from random import Random
 
 from course import exam

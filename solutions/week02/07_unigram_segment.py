@@ -456,6 +456,20 @@ def zero_is_false(text, log_probs):
 
 
 @unigram_segment.mutant(
+    "You raise ValueError at the first end that no piece reaches. A later end may be reached past it: look at the last one only."
+)
+def every_end_must_be_reached(text, log_probs):
+    best, last = [0.0], [None]
+    for end in range(1, len(text) + 1):
+        ways = [(best[s] + log_probs[text[s:end]], s) for s in range(end) if text[s:end] in log_probs]
+        if not ways:
+            raise ValueError
+        best.append(max(ways)[0])
+        last.append(max(ways)[1])
+    return _walked_back(text, last)
+
+
+@unigram_segment.mutant(
     "You raise ValueError where a letter is no piece by itself. A longer piece may cover it: raise only when the whole text has no way."
 )
 def every_letter_must_be_a_piece(text, log_probs):

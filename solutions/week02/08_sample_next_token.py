@@ -139,6 +139,8 @@ def shares_are_softmax(sample_next_token):
     demand_shares(sample_next_token, torch.tensor([2.0, 47.0, -50.0, 47.0]), [0, 0.5, 0, 0.5])
     demand_shares(sample_next_token, scores_of(0.3, 0.6, 0.1) + 1000.0, [0.3, 0.6, 0.1])
     demand_shares(sample_next_token, scores_of(0.3, 0.6, 0.1) - 1000.0, [0.3, 0.6, 0.1])
+    shares = [0.5] + 200 * [0.0025]
+    demand_shares(sample_next_token, scores_of(*shares), shares)
 
 
 @sample_next_token.check
@@ -771,6 +773,26 @@ def not_renormalised(logits, temperature=1.0, top_k=None, top_p=None, min_p=None
     probabilities = (logits / temperature).softmax(-1) * kept
     place = torch.searchsorted(probabilities.cumsum(-1), torch.rand(1, generator=generator), right=True)
     return min(int(place), len(logits) - 1)
+
+
+@sample_next_token.mutant(
+    "The largest score after adding noise is an exact draw with Gumbel noise alone, −log(−log(u)). With other noise the probabilities are others."
+)
+def normal_noise(logits, temperature=1.0, top_k=None, top_p=None, min_p=None, generator=None):
+    def draw(scores, generator):
+        return int((scores + torch.randn(len(scores), generator=generator)).argmax())
+
+    return _sampled(logits, temperature, top_k, top_p, min_p, generator, draw=draw)
+
+
+@sample_next_token.mutant(
+    "The largest score after adding noise is an exact draw with Gumbel noise alone, −log(−log(u)). With other noise the probabilities are others."
+)
+def uniform_noise(logits, temperature=1.0, top_k=None, top_p=None, min_p=None, generator=None):
+    def draw(scores, generator):
+        return int((scores + torch.rand(len(scores), generator=generator)).argmax())
+
+    return _sampled(logits, temperature, top_k, top_p, min_p, generator, draw=draw)
 
 
 @sample_next_token.mutant("`argmax` of what `multinomial` returned is always 0. What it returned is the token.")

@@ -119,6 +119,7 @@ def finds_what_greedy_misses(beam_search):
 def all_extensions_compete(beam_search):
     """extensions of all hypotheses are ranked together, by the sum over all generated tokens"""
     cases = [
+        (16, [3], 2, 7, 0.5, [3, 3, 3, 3, 3, 3, 3]),
         (14, [1], 4, 3, 1.0, [1, 2, 2]),
         (17, [1], 2, 6, 1.0, [1, 2, 2, 2, 2, 2]),
     ]
@@ -488,6 +489,12 @@ def eos_not_counted(next_log_probs, start, width, max_length, eos, length_penalt
     return search(next_log_probs, start, width, max_length, eos, length_penalty)
 
 
+@beam_search.mutant("You count one token too many, the last of `start` perhaps. Count those after `start` alone.")
+def one_too_many_counted(next_log_probs, start, width, max_length, eos, length_penalty=1.0):
+    search = _by(lambda total, ids, n, eos, power: total / (len(ids) - n + 1) ** power)
+    return search(next_log_probs, start, width, max_length, eos, length_penalty)
+
+
 @beam_search.mutant(
     "You divide by length times `length_penalty`. It is an exponent: length to the power `length_penalty`."
 )
@@ -761,6 +768,20 @@ def eos_taken_off(next_log_probs, start, width, max_length, eos, length_penalty=
     finished, growing = _beams(next_log_probs, start, width, max_length, eos)
     ids = _best(finished + growing, start, length_penalty)
     return ids[:-1] if ids[-1] == eos else ids
+
+
+@beam_search.mutant("You put eos at the end of every result. It is there only where it was reached.")
+def eos_appended(next_log_probs, start, width, max_length, eos, length_penalty=1.0):
+    finished, growing = _beams(next_log_probs, start, width, max_length, eos)
+    ids = _best(finished + growing, start, length_penalty)
+    return ids if ids[-1] == eos else [*ids, eos]
+
+
+@beam_search.mutant("You fill your result up to `max_length`. It ends with the first generated eos.")
+def filled_up(next_log_probs, start, width, max_length, eos, length_penalty=1.0):
+    finished, growing = _beams(next_log_probs, start, width, max_length, eos)
+    ids = _best(finished + growing, start, length_penalty)
+    return ids + (max_length - len(ids)) * [eos]
 
 
 @beam_search.mutant("You return the new tokens alone. The result begins with `start`.")

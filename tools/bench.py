@@ -85,10 +85,9 @@ def main() -> int:
             grade_with_nbgrader(nbgrader, course(Path(folder, f"nbgrader{number}"), some, stock=True))
             grade_with_otter(otter, Path(folder, f"otter{number}"), some)
             whole = course(Path(folder, f"ours{number}"), class_)
-            cpu["all"].append(grade_with_ours(ours, whole, "--force"))
-            cpu["bookless"].append(grade_with_ours(bookless, whole, "--force", "--no-gradebook"))
-            one = ("--force", "--no-gradebook", "--student", names[0])
-            cpu["one"].append(grade_with_ours(alone, whole, *one))
+            cpu["all"].append(grade_with_ours(ours, whole))
+            cpu["bookless"].append(grade_with_ours(bookless, whole, "--no-gradebook"))
+            cpu["one"].append(grade_with_ours(alone, whole, "--no-gradebook", "--student", names[0]))
     wrong = [name for name in class_ if not nbgrader.scores[name] == otter.scores[name] == ours.scores[name]]
     if wrong:
         for name in wrong:
@@ -152,13 +151,13 @@ def show_gain(class_: dict[str, dict], rounds: int) -> None:
     ):
         place = course(Path(folder, "gain"), class_)
         address = cluster.scheduler_address
-        grade_with_ours(Peer(), place, "--force", "--no-gradebook", "--scheduler", address)  # its workers stay warm
+        timed(Peer(), autograde("--no-gradebook", "--scheduler", address), place)  # its workers stay warm
         for _ in range(rounds):
             for name, way in ways.items():
-                options = ("--force", "--no-gradebook", *way, *([address] if way == ("--scheduler",) else []))
+                options = ("--no-gradebook", *way, *([address] if way == ("--scheduler",) else []))
                 peer = Peer()
-                grade_with_ours(peer, place, *options)
-                grade_with_ours(peer, place, *options, *few)
+                timed(peer, autograde(*options), place)
+                timed(peer, autograde(*options, *few), place)
                 seconds[name].append(peer.seconds[0] - peer.seconds[1])
     medians = {name: statistics.median(found) for name, found in seconds.items()}
     local, dask = (medians["one process"] / medians[name] for name in ("two processes", "two Dask workers"))
@@ -204,24 +203,18 @@ def grade_with_otter(peer: Peer, folder: Path, class_: dict[str, dict]) -> None:
 def grade_with_ours(peer: Peer, folder: Path, *options: str) -> float:
     """Grade, and return the processor seconds that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [
-        sys.executable,
-        "-m",
-        "grader.cli",
-        "autograde",
-        WEEK,
-        "--json",
-        "report.json",
-        "--seed",
-        "bench",
-        *options,
-    ]
-    timed(peer, command, folder)
+    timed(peer, autograde(*options), folder)
     wait_for_the_last()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     report = json.loads((folder / "report.json").read_text())
     peer.scores |= {one["student"]: one["score"] for one in report["submissions"]}
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def autograde(*options: str) -> list[str]:
+    """Return the command that grades a class with this grader."""
+    fixed = ("--json", "report.json", "--seed", "bench", "--force")
+    return [sys.executable, "-m", "grader.cli", "autograde", WEEK, *fixed, *options]
 
 
 def wait_for_the_last() -> None:

@@ -312,11 +312,11 @@ print("dropped below 0.15:", dict(Counter(kind for kind, keep in zip(kind_of, en
 # %% [markdown]
 # ## 5. Filter by quality
 #
-# Cheap rules first. These five are in most pipelines (Raffel and others, 2019; Rae and others, 2021; Penedo and
-# others, 2024), with thresholds of their own.
+# Cheap rules first. Most pipelines have rules such as these five, with thresholds of their own (Raffel and others,
+# 2019; Rae and others, 2021; Penedo and others, 2024).
 #
-# **Before you run:** four sorts of spam are planted: a phrase over and over, a heap of key words, a table of numbers,
-# and noise. Which rule catches which? Which rule will hurt the reference most?
+# **Before you run:** the spam is of four sorts: a phrase over and over, a heap of key words, a table of numbers, and
+# noise. Which rule will catch most of it? Which will hurt the reference most?
 
 
 # %%
@@ -346,7 +346,8 @@ for rule, hits in caught.items():
     print(f"{rule:34}", *(f"{counts[kind] / totals[kind]:10.1%}" for kind in kinds))
 
 # %% [markdown]
-# Read the table both ways. Down a column: the rules together catch the spam. Along a row: what a rule costs. "80% of
+# Read the table both ways. Down the last column: one rule, frequent words, catches all of our spam by itself, since
+# none of it is made of sentences. Spam that is would pass. Along a row: what a rule costs. "80% of
 # words with a letter" throws away one reference page in nine, because code is full of signs. Each threshold is a
 # sentence about what you think text is, and code is not that text. Pipelines for code have rules of their own.
 #
@@ -664,7 +665,7 @@ print(f"{len(kept)} pages -> {len(unique)} clusters; pages in a cluster: {dict(s
 # ## 9. Contamination: has the exam leaked?
 #
 # A model that read the exam answers it by heart. The test is old and crude: does a question share a run of *n* words
-# with the training text? GPT-3's authors took n = 13 (Brown and others, 2020), others 8 or 50 characters.
+# with the training text? GPT-3's authors took n = 13 (Brown and others, 2020), others 8 words, or 50 characters.
 #
 # By hand, with n = 3: the question *who has the blue kite* and the training line *the man who has the blue ball*.
 # **Before you run:** which runs of three words do they share?

@@ -556,7 +556,7 @@ def _give_all(counts, word, joined, new, n):
 
 
 @train_bpe.mutant(
-    "New pairs are counted, but the neighbours' old pairs keep their counts. What a merge breaks up must be taken off."
+    "The counts that you compare are old. What a merge breaks up must be taken off its neighbours' pairs; and what a heap gives may have become rarer since: look at the pair's count now, and put it back if it has changed."
 )
 def nothing_taken_off(text, vocab_size):
     def add(counts, word, joined, new, n):
@@ -575,6 +575,49 @@ def changed_by_one(text, vocab_size):
         _give_all(counts, word, joined, new, 1)
 
     return _keeping_count(text, vocab_size, subtract, add)
+
+
+@train_bpe.mutant(
+    "That is minbpe's trainer. Its rules are others: of equally frequent pairs it takes the one seen first, it does not stop when none comes "
+    "twice, and it refuses by `assert`."
+)
+def as_minbpe_has_it(text, vocab_size):
+    assert vocab_size >= 256
+    words, merges = [list(piece.encode()) for piece in _pieces(text)], []
+    for new in range(256, vocab_size):
+        counts = Counter(pair for word in words for pair in _pairs(word))
+        merges.append(max(counts, key=counts.get))
+        words = [_joined(word, merges[-1], new) for word in words]
+    return merges
+
+
+@train_bpe.mutant(
+    "The counts that you compare are old. What a merge breaks up must be taken off its neighbours' pairs; and what a heap gives may have become rarer since: look at the pair's count now, and put it back if it has changed."
+)
+def old_counts_in_the_heap(text, vocab_size):
+    if vocab_size < 256:
+        raise ValueError("too small")
+    words, counts, merges = _counted(text), Counter(), []
+    for word, n in words:
+        for pair in _pairs(word):
+            counts[pair] += n
+    queue = [(-n, pair) for pair, n in counts.items()]
+    heapq.heapify(queue)
+    while queue and len(merges) < vocab_size - 256:
+        n, best = heapq.heappop(queue)
+        if n > -2:
+            break
+        merges.append(best)
+        for i, (word, n) in enumerate(words):
+            joined = _joined(word, best, 255 + len(merges))
+            if joined != word:
+                counts.subtract({pair: n * times for pair, times in Counter(_pairs(word)).items()})
+                counts.update({pair: n * times for pair, times in Counter(_pairs(joined)).items()})
+                words[i] = joined, n
+        for pair in sorted(counts):
+            if 255 + len(merges) in pair:
+                heapq.heappush(queue, (-counts[pair], pair))
+    return merges
 
 
 @train_bpe.mutant("You merge only the first such pair of a word. Merge them all.")

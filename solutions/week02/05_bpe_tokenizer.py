@@ -792,6 +792,12 @@ class always_special(step_by_step):
         return list(self.special)
 
 
+@BPETokenizer.mutant("All special tokens are allowed by default. The default is none: `allowed_special=()`.")
+class allowed_by_default(step_by_step):
+    def encode(self, text, allowed_special="all"):
+        return super().encode(text, allowed_special)
+
+
 @BPETokenizer.mutant(
     "Special tokens are never found. Look for the allowed ones before the text is cut: a pre-token never holds one whole."
 )

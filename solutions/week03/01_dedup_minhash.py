@@ -173,8 +173,10 @@ def short_texts(dedup_minhash):
 
 @dedup_minhash.check
 def exactly_one_shingle(dedup_minhash):
-    """two texts of five words, a shingle each, are as different as any"""
+    """two texts of five words are a shingle each, and share none where only their first words differ"""
     close(dedup_minhash([minhash_text(5), minhash_text(5, 40), minhash_text(5), minhash_text(6, 60)]), [0, 1, 3])
+    same = minhash_text(4, 10)
+    close(dedup_minhash(["yesterday " + same, "today " + same, "today " + same], threshold=0.2), [0, 1])
 
 
 @dedup_minhash.check
@@ -366,6 +368,17 @@ def last_shingle_lost(documents, threshold=0.8, n_hashes=128, shingle=5, seed=0)
         or ({" ".join(w)} if len(w) < shingle else set())
         for w in split
     ]
+    return _kept([_signature(one, hashes) for one in sets], lambda one, other: _agree(one, other) >= threshold)
+
+
+@dedup_minhash.mutant(
+    "At the end of a text your runs get shorter, down to its last word alone, so that texts with the same ending look alike. A run has `shingle` words, and "
+    "only a text with fewer is a run by itself."
+)
+def shorter_at_the_end(documents, threshold=0.8, n_hashes=128, shingle=5, seed=0):
+    hashes = _hashes(n_hashes, seed)
+    split = [d.split() for d in documents]
+    sets = [{" ".join(w[i : i + shingle]) for i in range(max(1, len(w)))} for w in split]
     return _kept([_signature(one, hashes) for one in sets], lambda one, other: _agree(one, other) >= threshold)
 
 
@@ -585,8 +598,7 @@ def by_hashlib(documents, threshold=0.8, n_hashes=128, shingle=5, seed=0):
 
 @dedup_minhash.variant
 def by_xor(documents, threshold=0.8, n_hashes=128, shingle=5, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    odd = torch.randint(-(1 << 62), 1 << 62, (2, n_hashes), generator=generator) | 1
+    odd = torch.randint(-(1 << 62), 1 << 62, (2, n_hashes), generator=torch.Generator().manual_seed(seed)) | 1
     kept = []
     for index, document in enumerate(documents):
         words = document.split()

@@ -17,7 +17,8 @@ The first of these two is weight decay. In Adam it is added to the gradient and 
   `betas`, $\\varepsilon$ is `eps` and $\\lambda$ is `weight_decay`.
 - `step()` changes the parameters in place, and no gradient. A parameter whose `.grad` is `None` is left alone altogether: no decay, and no
   step counted. So each parameter has its own $t$.
-- `zero_grad()` forgets the gradients, so that those of the next batch do not add up with them.
+- `zero_grad()` sets every `.grad` to `None`, as PyTorch's does, so that gradients of the next batch do not add up with those of the last, and a
+  layer that the next batch does not use has none.
 
 `torch.optim.AdamW` and its kin are not answers here.
 """
@@ -233,11 +234,18 @@ def states_of_their_own(AdamW):
 
 @AdamW.check
 def without_a_gradient(AdamW):
-    """a layer without gradients is left alone, and its steps are counted by those at which it had some"""
-    for turns in (["ab", "a ", "ab"], ["a ", " b", "ab"]):
-        two = TwoLayers(AdamW, lr=0.1, weight_decay=0.3)
-        for step, turn in enumerate(turns):
-            two.step([None if name == " " else adamw_upstream(step) for name in turn])
+    """a layer without gradients is left alone; its steps are counted from the first gradient that it gets"""
+    two = TwoLayers(AdamW, lr=0.1, weight_decay=0.3)
+    for step, turn in enumerate(("a ", "a ", "ab", "ab")):
+        two.step([None if name == " " else adamw_upstream(step) for name in turn])
+
+
+@AdamW.check
+def no_gradient_for_once(AdamW):
+    """a layer that a batch does not use has no gradient after `zero_grad`, and is left alone at that step"""
+    two = TwoLayers(AdamW, lr=0.1, weight_decay=0.3)
+    for step, turn in enumerate(("ab", "a ", "ab", " b", "ab")):
+        two.step([None if name == " " else adamw_upstream(step) for name in turn])
 
 
 def _drawn(rng):
@@ -618,6 +626,16 @@ class zeros_skipped(_InParts):
             super().update(p, g, s)
         else:
             s["t"] -= 1
+
+
+@AdamW.mutant(
+    "Your `zero_grad` fills the gradients with zeros. A layer that the next batch does not use then shrinks and drifts on. Set `.grad` to `None`."
+)
+class zeros_for_none(_InParts):
+    def zero_grad(self):
+        for p in self.params:
+            if p.grad is not None:
+                p.grad = torch.zeros_like(p.grad)
 
 
 @AdamW.mutant("`zero_grad` does nothing, so gradients of all batches add up. Set each `.grad` to `None`.")

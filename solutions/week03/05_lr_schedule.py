@@ -269,6 +269,15 @@ def division_by_nothing(step, warmup, total, peak, floor=0.0):
     return _cosine(min(1.0, (step - warmup) / (total - warmup)), peak, floor)
 
 
+@lr_schedule.mutant("Where `total` is `warmup`, you divide by 0. Ask whether step ≥ total before you divide.")
+def division_by_nothing_at_the_end(step, warmup, total, peak, floor=0.0):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if step > total:
+        return floor
+    return floor + (peak - floor) * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+
+
 @lr_schedule.mutant(
     "After `total` your cosine rises again, as cosines do. From there on the rate is the floor; asked for first, it also spares you a division by 0."
 )

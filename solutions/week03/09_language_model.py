@@ -1010,8 +1010,8 @@ class _Body(nn.Module):
 
     def forward(self, ids):
         x = self.embed_tokens(ids)
-        for layer in self.layers:
-            x = layer(x, self.rotary)
+        for block in self.layers:
+            x = block(x, self.rotary)
         return self.norm(x)
 
 

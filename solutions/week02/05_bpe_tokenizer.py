@@ -704,7 +704,7 @@ class ids_from_257(step_by_step):
 
 
 @BPETokenizer.mutant(
-    "Only the first such pair of a word is merged before you count on: `aaaa` must become one after the other, from the left."
+    "A pair is merged from the right end of a word: `aaa` becomes `a` and `aa`. Go from left to right."
 )
 class merges_from_the_right(step_by_step):
     def joined(self, ids, pair):
@@ -883,9 +883,6 @@ class not_escaped(step_by_step):
     "The white space around a special token is lost (`strip`). The parts between are encoded as they are."
 )
 class white_space_beside_special(step_by_step):
-    def ordinary(self, text):
-        return super().ordinary(text)
-
     def encode(self, text, allowed_special=()):
         tokens = self.in_order(self.allowed(allowed_special))
         if not tokens:

@@ -6,6 +6,8 @@ ends, so a saved notebook shows the whole curve. Left out: anything that needs a
 
 from __future__ import annotations
 
+from html import escape
+
 from IPython.display import DisplayHandle
 from matplotlib import pyplot
 from matplotlib.figure import Figure
@@ -52,9 +54,10 @@ class LiveCurve:
         self._bar.display(self._html(first), raw=True)
         self._drawn = False
 
-    def _html(self, entry: dict) -> dict:
+    def _html(self, entry: dict, alt: str = "") -> dict:
+        words = f"<details><summary>The picture in words</summary>{escape(alt)}</details>" if alt else ""
         return {
-            "text/html": bar(entry["step"], self.steps, entry["seconds"]),
+            "text/html": bar(entry["step"], self.steps, entry["seconds"]) + words,
             "text/plain": f"step {entry['step']} of {self.steps}",
         }
 
@@ -64,7 +67,7 @@ class LiveCurve:
         image = plots.png(figure)
         plots.close(figure)
         data, metadata = {"image/png": image, "text/plain": f"Picture: {alt}"}, {"image/png": {"alt": alt}}
-        self._bar.update(self._html(entry), raw=True)
+        self._bar.update(self._html(entry, alt), raw=True)
         put = self._picture.update if self._drawn else self._picture.display
         put(data, metadata=metadata, raw=True)
         self._drawn = True

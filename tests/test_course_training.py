@@ -104,4 +104,5 @@ def test_a_live_curve_shows_once_and_then_updates(monkeypatch):
     assert data["image/png"][:4] == b"\x89PNG"
     assert options["metadata"]["image/png"]["alt"] in data["text/plain"]
     assert "step 30 of 40" in sent[-2][2]["text/html"]
+    assert "Text falls from 8.0 to 2.7 nats" in sent[-2][2]["text/html"]
     assert not pyplot.get_fignums()

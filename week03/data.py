@@ -57,8 +57,8 @@ example = next(page for page in pages if page.site == "plays" and "\u00e2\u0080"
 print(example.text[:420], "…", example.text[-180:], sep="\n")
 
 # %% [markdown]
-# The first two lines and the last three are not the play. And where an apostrophe should be stands an â: the
-# characters themselves are broken. We begin with those.
+# The first two lines and the last three are not the play. And where an apostrophe should be stands an â, and an Â
+# after many commas: the characters themselves are broken. We begin with those.
 
 # %% [markdown]
 # ## 2. Clean: characters first
@@ -1006,21 +1006,23 @@ for power in (1.0, 0.5, 0.0):
 # %% [markdown]
 # ## 13. Packing
 #
-# A batch is a rectangle, and documents are not. **By hand:** documents of 3, 5, 2 and 4 tokens (their end marks
+# A batch is a rectangle, and documents are not. **By hand:** documents of 3, 6, 2 and 5 tokens (their end marks
 # included), rows of 8.
 #
 # ```
 # one a row, padded        whole, placed together      end to end, cut
-# a a a . . . . .          a a a b b b b b             a a a b b b b b
-# b b b b b . . .          c c d d d d . .             c c d d d d
+# a a a . . . . .          a a a d d d d d             a a a b b b b b
+# b b b b b b . .          b b b b b b c c             b c c d d d d d
 # c c . . . . . .
-# d d d d . . . .
+# d d d d d . . .
 # ```
+#
+# The last one keeps the order and cuts `b` in two; the one before keeps `b` whole and has to look for what fits.
 #
 # **Before you run:** what share of the first rectangle is padding?
 
 # %%
-sizes_by_hand = [3, 5, 2, 4]
+sizes_by_hand = [3, 6, 2, 5]
 print(f"padded: {1 - sum(sizes_by_hand) / (4 * 8):.0%} of the places are empty")
 print(f"placed: {1 - sum(sizes_by_hand) / (2 * 8):.0%}")
 
@@ -1063,7 +1065,7 @@ axes.barh(names, [100 * waste[name] for name in names], color=plots.BLUE)
 for name in names:
     axes.text(100 * waste[name] + 0.6, name, f"{waste[name]:.1%}", va="center")
 axes.set(
-    xlabel="places that hold padding (%)", title="Padding every row wastes more than half of the work", xlim=(0, 80)
+    xlabel="places that hold padding (%)", title="Padding wastes over half the work", xlim=(0, 80)
 )
 axes.grid(axis="y", visible=False)
 plots.show(

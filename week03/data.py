@@ -1064,9 +1064,7 @@ names = list(waste)[::-1]
 axes.barh(names, [100 * waste[name] for name in names], color=plots.BLUE)
 for name in names:
     axes.text(100 * waste[name] + 0.6, name, f"{waste[name]:.1%}", va="center")
-axes.set(
-    xlabel="places that hold padding (%)", title="Padding wastes over half the work", xlim=(0, 80)
-)
+axes.set(xlabel="places that hold padding (%)", title="Padding wastes over half the work", xlim=(0, 80))
 axes.grid(axis="y", visible=False)
 plots.show(
     figure,

@@ -283,14 +283,17 @@ def greedy_text(LanguageModel):
 
 @LanguageModel.check
 def gradients_flow(LanguageModel):
-    """gradients flow back to every parameter, as large as those of LlamaForCausalLM"""
-    mine, _, theirs = llama_pair(LanguageModel)
+    """gradients flow back to every parameter, as large as those of LlamaForCausalLM; a tied embedding gets those of both its ends"""
     upstream = torch.sin(torch.arange(160.0)).reshape(1, 4, 40)
-    found = vjp(mine, (llama_ids(1, 4),), upstream, parameters=True)[2]
-    theirs(llama_ids(1, 4), use_cache=False).logits.backward(upstream)
-    for name, parameter in theirs.named_parameters():
-        length = 0.0 if found[name] is None else float(found[name].norm())
-        close(length, float(parameter.grad.norm()), rtol=1e-3, what=f"the length of the gradient of {name}")
+    for tied in (False, True):
+        mine, _, theirs = llama_pair(LanguageModel, tie_word_embeddings=tied)
+        found = vjp(mine, (llama_ids(1, 4),), upstream, parameters=True)[2]
+        if tied and "lm_head.weight" in found:  # where the head was made first, the one parameter has its name
+            found.setdefault("model.embed_tokens.weight", found["lm_head.weight"])
+        theirs(llama_ids(1, 4), use_cache=False).logits.backward(upstream)
+        for name, parameter in theirs.named_parameters():
+            length = 0.0 if found.get(name) is None else float(found[name].norm())
+            close(length, float(parameter.grad.norm()), rtol=1e-3, what=f"the length of the gradient of {name}")
 
 
 @LanguageModel.check
@@ -365,15 +368,18 @@ def greedy_text_anywhere(LanguageModel, rng):
 
 @LanguageModel.hidden
 def gradients_anywhere(LanguageModel, rng):
-    """gradients of every parameter are those of LlamaForCausalLM"""
-    settings, weights = _drawn(rng)
-    mine, _, theirs = llama_pair(LanguageModel, weights, **settings)
-    ids = torch.randint(0, settings["vocab_size"], (2, 4), generator=rng)
-    upstream = torch.randn(2, 4, settings["vocab_size"], generator=rng)
-    found = vjp(mine, (ids,), upstream, parameters=True)[2]
-    theirs(ids, use_cache=False).logits.backward(upstream)
-    due = {name: parameter.grad for name, parameter in theirs.named_parameters()}
-    close({name: found.get(name) for name in due}, due, atol=1e-3, rtol=1e-3, what="the gradients")
+    """gradients of every parameter are those of LlamaForCausalLM, tied or not"""
+    for tied in (True, False):
+        settings, weights = _drawn(rng)
+        mine, _, theirs = llama_pair(LanguageModel, weights, **settings | {"tie_word_embeddings": tied})
+        ids = torch.randint(0, settings["vocab_size"], (2, 4), generator=rng)
+        upstream = torch.randn(2, 4, settings["vocab_size"], generator=rng)
+        found = vjp(mine, (ids,), upstream, parameters=True)[2]
+        theirs(ids, use_cache=False).logits.backward(upstream)
+        due = {name: parameter.grad for name, parameter in theirs.named_parameters()}
+        if tied and "lm_head.weight" in found:
+            found.setdefault("model.embed_tokens.weight", found["lm_head.weight"])
+        close({name: found.get(name) for name in due}, due, atol=1e-3, rtol=1e-3, what="the gradients")
 
 
 def _turned(x, base, way=1):
@@ -833,6 +839,15 @@ class tied_by_a_copy(in_parts):
     def tie(self):
         self.lm_head.weight = nn.Parameter(self.model.embed_tokens.weight.detach().clone())
         self.register_buffer("copied", torch.zeros(()), persistent=False)
+
+
+@LanguageModel.mutant(
+    "Embedding and head share their memory, but are two parameters: each gets a part of the gradient, and an optimizer moves both. Assign the "
+    "parameter itself, not one made of its `.data`."
+)
+class tied_in_memory(in_parts):
+    def tie(self):
+        self.lm_head.weight = nn.Parameter(self.model.embed_tokens.weight.data)
 
 
 @LanguageModel.mutant(

@@ -133,7 +133,7 @@ plots.show(
     f"{running[1] / running.total():.0%} stay whole, of the different words {different[1] / different.total():.0%}.",
 )
 print(
-    f"whole: {running[1] / running.total():.0%} of the words, {different[1] / different.total():.0%} of the different ones"
+    f"whole: {running[1] / running.total():.0%} of the words, {different[1] / different.total():.0%} of the different ones"  # noqa: E501
 )
 print(f"pieces a word: {sum(long[word] for word in words) / len(words):.2f}")
 
@@ -270,7 +270,7 @@ lattice.draw_lattice(
 axes.set_title(f"{len(cuts)} paths share {len(lattice.arcs(cuts))} arcs; the best is orange")
 plots.show(
     figure,
-    alt="Seven dots in a row with the letters of undone between them. Arcs leap over the letters of un, und, do, on, one and "
+    alt="Seven dots in a row with the letters of undone between them. Arcs leap over the letters of un, und, do, on, one and "  # noqa: E501
     "done, and short lines over single letters. The path un, done is orange and thick.",
 )
 
@@ -607,10 +607,10 @@ plots.show(
 )
 
 # %% [markdown]
-# Read it with care. Unigram's cuts are right a little more often, which is what Bostrom and Durrett (2020)
-# found on far larger lists with larger vocabularies, where the gap was wide. Here it is the matter of a few
-# cuts: change ten words and the order may change. What forty words do show is the last pair of bars: a large
-# vocabulary keeps most of these words whole, so it finds few borders, and those that it sets are mostly right.
+# The three small vocabularies lie close together, and Unigram does not win here. Bostrom and Durrett (2020) found
+# that it does, clearly, on far larger lists and with larger vocabularies. Forty words are too few to decide either
+# way: a few cuts more or less change the order. What they do show is the last pair of bars: a large vocabulary keeps
+# most of these words whole, so it finds few borders, and those that it sets are mostly right.
 #
 # **Try it:** add ten words of your own to `grammar`, with your cuts. Do the three change places?
 

@@ -22,7 +22,8 @@ the largest Llamas do not fit in your memory, their configuration does.
 """
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+import transformers
+from transformers import LlamaConfig
 
 from grader import close, exercise, library
 
@@ -71,7 +72,7 @@ def llama_settings(**changed):
 def counted_by_building(settings):
     """Build the model without memory for its numbers (on PyTorch's meta device) and count what it learns."""
     with torch.device("meta"):
-        model = LlamaForCausalLM(LlamaConfig(**settings))
+        model = transformers.LlamaForCausalLM(LlamaConfig(**settings))
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -379,7 +380,7 @@ def nothing_returned(config):
 @count_parameters.stand_in
 def by_building(config):
     with torch.device("meta"):
-        return LlamaForCausalLM(config).num_parameters()
+        return transformers.LlamaForCausalLM(config).num_parameters()
 
 
 @count_parameters.variant

@@ -37,8 +37,9 @@ import math
 
 import torch
 import torch.nn.functional as F
+import transformers
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
 
 from grader import Mismatch, close, exercise, given, leaves_alone, library, vjp
@@ -179,7 +180,7 @@ def llama_pair(LanguageModel, weights=llama_weights, **changed):
         "num_attention_heads": 6,
     }
     settings |= {"num_key_value_heads": 2, "tie_word_embeddings": False, "attn_implementation": "eager"} | changed
-    theirs = LlamaForCausalLM(LlamaConfig(**settings)).eval()
+    theirs = transformers.LlamaForCausalLM(LlamaConfig(**settings)).eval()
     loaded = weights({name: tuple(parameter.shape) for name, parameter in theirs.named_parameters()})
     theirs.load_state_dict(loaded, strict=False)
     mine = LanguageModel(library(LanguageModel, "transformers.LlamaConfig")(**settings))

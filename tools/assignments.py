@@ -14,9 +14,15 @@ import builtins
 import hashlib
 import json
 import logging
+import multiprocessing
+import os
 import sys
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import nbformat
 import torch
@@ -32,9 +38,10 @@ from grader.assignment import Loaded, load  # noqa: E402
 from grader.candidate import Link, LocalChannel  # noqa: E402
 from grader.diagnose import alike, fingerprint  # noqa: E402
 from grader.exercise import Exercise  # noqa: E402
-from grader.run import run_check  # noqa: E402
+from grader.run import CheckResult, run_check  # noqa: E402
 from grader.shipping import names_bound  # noqa: E402
 
+T = TypeVar("T")
 THEMES = {"week01": "attention", "week02": "tokenizers", "week03": "pretraining"}
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HIDDEN = """\
@@ -60,14 +67,14 @@ def theme(week: str) -> str:
     return THEMES[week]
 
 
-def products(week: str) -> dict[Path, str]:
-    """Return what belongs at each path built from solutions/`week`, as text."""
+def products(week: str, pages: dict[str, dict] | None = None) -> dict[Path, str]:
+    """Return what belongs at each path built from solutions/`week`, as text; `pages` are those of `book` if known."""
     loaded, name = load(ROOT / "solutions" / week), theme(week)
     source = _text(source_notebook(week, name, loaded))
     return {
         ROOT / "solutions" / week / f"{name}.ipynb": source,
         ROOT / "assignments" / week / f"{name}.ipynb": released(week, name, source),
-        ROOT / "grader" / "data" / f"{week}.json": _lines(book(loaded)),
+        ROOT / "grader" / "data" / f"{week}.json": _lines(pages or book(week, list(loaded))),
     }
 
 
@@ -84,11 +91,11 @@ def build() -> list[Path]:
     return written
 
 
-def stale() -> list[str]:
-    """One message for each product that is missing or not what its sources give."""
+def stale(pages: dict[str, dict[str, dict]] | None = None) -> list[str]:
+    """One message for each product that is missing or not what its sources give; `pages` by week, if known."""
     messages = []
     for week in weeks():
-        for path, text in products(week).items():
+        for path, text in products(week, (pages or {}).get(week)).items():
             if not _is_current(path, text):
                 messages.append(f"{path.relative_to(ROOT)} is not what solutions/{week}/*.py gives: run `make build`.")
     return messages
@@ -115,12 +122,23 @@ def _lines(book: dict[str, dict]) -> str:
     return "{\n " + ",\n ".join(pages) + "}\n"
 
 
-def book(loaded: dict[str, Loaded]) -> dict[str, dict]:
+def book(week: str, names: list[str]) -> dict[str, dict]:
     """Return what a learner's notebook knows of the exercises: no answer, no hidden check, no code."""
-    return {name: _page(one.exercise) for name, one in loaded.items()}
+    return dict(zip(names, side_by_side(_page, [(week, name) for name in names]), strict=True))
 
 
-def _page(exercise: Exercise) -> dict:
+def _page(week: str, name: str) -> dict:
+    exercise = loaded(week)[name].exercise
+    results = {}
+    for mutant in exercise.mutants:
+        link = Link(LocalChannel({exercise.name: mutant.answer}))
+        with torch.random.fork_rng(devices=[]):
+            results[mutant.name] = [run_check(check, link, exercise.name, seed=0) for check in exercise.visible]
+    return page(exercise, results)
+
+
+def page(exercise: Exercise, results: dict[str, list[CheckResult]]) -> dict:
+    """Return what the data file says of an exercise, given what its checks said of each mutant."""
     return {
         "points": exercise.points,
         "uses": exercise.uses,
@@ -128,17 +146,32 @@ def _page(exercise: Exercise) -> dict:
         "hints": exercise.hints,
         "visible": [check.name for check in exercise.visible],
         "mutants": [
-            {"message": mutant.message, "failing": _fingerprints(exercise, mutant.answer)}
-            for mutant in exercise.mutants
+            {"message": mutant.message, "failing": _fingerprints(results[mutant.name])} for mutant in exercise.mutants
         ],
     }
 
 
-def _fingerprints(exercise: Exercise, answer: object) -> dict[str, list]:
-    link = Link(LocalChannel({exercise.name: answer}))
-    with torch.random.fork_rng(devices=[]):
-        results = [run_check(check, link, exercise.name, seed=0) for check in exercise.visible]
-    return {result.check.name: fingerprint(result.trace) for result in results if result.outcome != "passed"}
+def _fingerprints(results: list[CheckResult]) -> dict[str, list]:
+    failing = [result for result in results if not result.check.hidden and result.outcome in ("failed", "error")]
+    return {result.check.name: fingerprint(result.trace) for result in failing}
+
+
+@cache
+def loaded(week: str) -> dict[str, Loaded]:
+    """Return the exercises of a week, loaded once a process."""
+    return load(ROOT / "solutions" / week)
+
+
+def side_by_side(work: Callable[..., T], tasks: list[tuple]) -> list[T]:
+    """Return `work(*task)` for each task, in order, computed by as many processes as there are cores."""
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        fresh,
+        torch.set_num_threads,
+        (1,),
+    ) as pool:
+        return list(pool.map(work, *zip(*tasks, strict=True)))
 
 
 # ---- the source notebook ----

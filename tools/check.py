@@ -25,7 +25,7 @@ import lessons  # noqa: E402
 
 import assignments  # noqa: E402
 from assignments import ROOT  # noqa: E402
-from grader.assignment import AssignmentError, Loaded, load  # noqa: E402
+from grader.assignment import AssignmentError, Loaded  # noqa: E402
 from grader.candidate import Link, LocalChannel  # noqa: E402
 from grader.diagnose import diagnose  # noqa: E402
 from grader.lazy import LAZY, lazy  # noqa: E402
@@ -37,23 +37,25 @@ AT_LEAST = {"visible checks": 2, "hidden checks": 2, "mutants": 5, "variants": 2
 SHORTEST_SECRET = 24  # characters; shorter lines of code are anybody's
 
 
-def judge(one: Loaded, answer: object, seed: int, mutants: list[dict] | None = None) -> ExerciseResult:
+def judge(one: Loaded, answer: object, seed: int) -> ExerciseResult:
     """Run every check of an exercise on `answer` in this process."""
     exercise = one.exercise
     with torch.random.fork_rng(devices=[]):
         link = Link(LocalChannel({exercise.name: answer}))
-        result = run_checks(exercise.checks, link, exercise.name, exercise.points, seed)
-    result.diagnoses = diagnose(result.checks, mutants or [])
-    return result
+        return run_checks(exercise.checks, link, exercise.name, exercise.points, seed)
 
 
-def problems_of(one: Loaded) -> Iterator[str]:
-    """Yield what is wrong with one exercise, in words."""
-    yield from _counted(one)
-    yield from _right_answers(one)
-    yield from _wrong_answers(one)
-    yield from _lazy_answers(one)
-    yield from _examples(one)
+def proof(one: Loaded) -> tuple[list[str], dict]:
+    """Return what is wrong with one exercise, in words, and its page of the data file."""
+    wrong = {mutant.name: judge(one, mutant.answer, 0) for mutant in one.exercise.mutants}
+    page = assignments.page(one.exercise, {name: result.checks for name, result in wrong.items()})
+    found = [_counted(one), _right_answers(one), _wrong_answers(one, wrong, page), _lazy_answers(one), _examples(one)]
+    return [problem for problems in found for problem in problems], page
+
+
+def proof_of(week: str, name: str) -> tuple[list[str], dict]:
+    """The same, by name."""
+    return proof(assignments.loaded(week)[name])
 
 
 def _counted(one: Loaded) -> Iterator[str]:
@@ -90,20 +92,20 @@ def _right_answers(one: Loaded) -> Iterator[str]:
         yield f"the stub is {stub.status}, not “not attempted”"
 
 
-def _wrong_answers(one: Loaded) -> Iterator[str]:
+def _wrong_answers(one: Loaded, results: dict[str, ExerciseResult], page: dict) -> Iterator[str]:
     exercise = one.exercise
-    book = assignments.book({exercise.name: one})[exercise.name]["mutants"]
     useful: set[str] = set()
     for mutant in exercise.mutants:
-        result = judge(one, mutant.answer, 0, book)
+        result = results[mutant.name]
+        diagnoses = diagnose(result.checks, page["mutants"])
         failing = [check.check for check in result.checks if check.outcome == "failed"]
         useful |= {check.name for check in failing}
         if not failing:
             yield f"mutant `{mutant.name}` passes every check"
         elif all(check.hidden for check in failing):
             yield f"mutant `{mutant.name}` is caught by hidden checks only: a learner would not be told"
-        elif result.diagnoses != [mutant.message]:
-            yield f"mutant `{mutant.name}` is named as {result.diagnoses or 'nothing'}"
+        elif diagnoses != [mutant.message]:
+            yield f"mutant `{mutant.name}` is named as {diagnoses or 'nothing'}"
         definition = _definition(one, mutant.name)
         called = {node.id for part in definition.body for node in ast.walk(part) if isinstance(node, ast.Name)}
         if isinstance(definition, ast.FunctionDef) and exercise.name in called:
@@ -206,16 +208,17 @@ def main() -> int:
     torch.set_num_threads(1)
     problems: list[str] = []
     try:
-        weeks = {week: load(ROOT / "solutions" / week) for week in assignments.weeks()}
+        weeks = {week: assignments.loaded(week) for week in assignments.weeks()}
         if unknown := set(options.exercises) - {name for loaded in weeks.values() for name in loaded}:
             raise AssignmentError(f"no exercise is named {', '.join(sorted(unknown))}; see solutions/")
+        pages = None
+        if not options.quick:
+            found, pages = _proofs(console, weeks, options.exercises)
+            problems += found
         if not options.exercises:
-            problems += [*lessons.stale(), *assignments.stale()]
-        for week, loaded in weeks.items():
-            if not options.exercises:
+            problems += [*lessons.stale(), *assignments.stale(pages)]
+            for week, loaded in weeks.items():
                 problems += [*leaks(week, loaded), *_clashes(loaded)]
-            if not options.quick:
-                problems += _exercises(console, week, loaded, options.exercises)
     except (AssignmentError, assignments.BuildError, lessons.LessonError) as error:
         problems.append(str(error))
     for problem in problems:
@@ -225,21 +228,22 @@ def main() -> int:
     return 1 if problems else 0
 
 
-def _exercises(console: Console, week: str, loaded: dict[str, Loaded], names: list[str]) -> list[str]:
-    table = Table("exercise", "points", "visible", "hidden", "mutants", "variants", title=week)
-    problems = []
-    for name, one in loaded.items():
-        if names and name not in names:
-            continue
-        found = list(problems_of(one))
+def _proofs(console: Console, weeks: dict[str, dict[str, Loaded]], names: list[str]) -> tuple[list[str], dict]:
+    """Prove the exercises side by side, and show them in a table; return the problems, and the pages by week."""
+    wanted = [(week, name) for week, loaded in weeks.items() for name in loaded if not names or name in names]
+    table = Table("exercise", "points", "visible", "hidden", "mutants", "variants")
+    problems, pages = [], {}
+    for (week, name), (found, page) in zip(wanted, assignments.side_by_side(proof_of, wanted), strict=True):
+        one, exercise = weeks[week][name], weeks[week][name].exercise
         problems += [
             f"{one.path.relative_to(ROOT)}: {problem}. Then run `python tools/check.py {name}`." for problem in found
         ]
-        exercise = one.exercise
+        pages.setdefault(week, {})[name] = page
         counts = (exercise.points, len(exercise.visible), len(exercise.checks) - len(exercise.visible))
-        table.add_row(name, *(f"{n:g}" for n in counts), str(len(exercise.mutants)), str(len(exercise.variants)))
+        row = [*(f"{n:g}" for n in counts), str(len(exercise.mutants)), str(len(exercise.variants))]
+        table.add_row(f"{week}/{name}", *row)
     console.print(table)
-    return problems
+    return problems, pages
 
 
 if __name__ == "__main__":

@@ -188,11 +188,10 @@ def llama_pair(LanguageModel, weights=llama_weights, **changed):
     tied = theirs.config.tie_word_embeddings
     if tied and "lm_head.weight" in lacking:
         lacking.remove("lm_head.weight")
-        close(
-            mine.lm_head.weight,
-            loaded["model.embed_tokens.weight"],
-            what="`lm_head.weight`, where it is tied to the embedding,",
-        )
+        if not torch.equal(mine.lm_head.weight, loaded["model.embed_tokens.weight"]):
+            raise Mismatch(
+                "`lm_head.weight` should be the embedding's weight where `tie_word_embeddings`; yours is another"
+            )
     if lacking or extra:
         lacks = f"; yours lacks {', '.join(extra[:3])}" if extra else ""
         has = f"; yours also has {', '.join(lacking[:3])}" if lacking else ""

@@ -55,8 +55,11 @@ def lazy(answer: Any, make: Callable[[Any, tuple], Any]) -> Any:
     def wrapped(function: Callable, skip: int) -> Callable:
         @functools.wraps(function)
         def instead(*args: Any, **kwargs: Any) -> Any:
+            owner = args[:skip]
+            if not any(isinstance(one, torch.nn.Module) for one in owner):  # a copy's parameters get no gradients here
+                owner = copy.deepcopy(owner)  # a method must do nothing either
             try:
-                right = function(*copy.deepcopy(args[:skip]), *args[skip:], **kwargs)  # a method must do nothing either
+                right = function(*owner, *args[skip:], **kwargs)
             except (ValueError, TypeError):
                 right = None
             return make(right, args[skip:])

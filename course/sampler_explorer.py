@@ -184,7 +184,12 @@ def explore(speaker: Speaker | None = None, text: str = START) -> Explorer:
         min_p=ipywidgets.FloatSlider(0.0, min=0.0, max=0.5, step=0.01, description="Min-p (0: off)"),
         seed=ipywidgets.BoundedIntText(1, 0, 9999, description="Seed", layout=ipywidgets.Layout(width="9em")),
     )
-    button = ipywidgets.Button(description="Draw the next token", button_style="primary", icon="random")
+    button = ipywidgets.Button(
+        description="Draw the next token",
+        button_style="primary",
+        icon="random",
+        layout=ipywidgets.Layout(width="14em"),
+    )
     again = ipywidgets.Button(description="Start again")
     box = explorer.knobs["text"]
 

@@ -596,7 +596,7 @@ right.plot(list(measured), [row[2] for row in measured.values()], "o-", color=pl
 right.axhline(human[2], color=plots.MUTED, linestyle="--", label="Shakespeare (Macbeth)")
 right.set(xlabel="temperature", ylabel="log₂ probability (bits a token)")
 right.set_title("Human text is not the likeliest text")
-right.legend(loc="upper right")
+right.legend(loc="lower left")
 plots.show(
     figure,
     alt=f"Repeated runs fall from {measured[0.0][0]:.0%} at temperature 0 to near 0 at 0.5; invented "

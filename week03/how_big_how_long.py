@@ -257,7 +257,8 @@ print(f"counted {counter.get_total_flops() / 1e9:.2f} GFLOP, 6·N·D gives {rule
 # one large matrix product, and the run with a few training steps.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: speeds belong to the machine
+# NBVAL_IGNORE_OUTPUT
+# Speeds belong to the machine.
 import time
 
 

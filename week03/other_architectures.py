@@ -469,7 +469,7 @@ with torch.no_grad():
 print("a convolution with step 2 is one matrix for each patch:", same)
 
 optimizer = torch.optim.AdamW(vit.parameters(), lr=3e-3)
-for epoch in range(12):
+for _ in range(12):
     order = torch.randperm(len(images))
     for rows in order.split(64):
         F.cross_entropy(vit(images[rows]).logits, labels[rows]).backward()
@@ -521,7 +521,7 @@ def agreement(pictures: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
 
 
 optimizer = torch.optim.AdamW(parameters, lr=3e-3)
-for step in range(400):
+for _ in range(400):
     rows = torch.stack([torch.nonzero(labels == digit)[torch.randint(90, (1,))].squeeze() for digit in range(10)])
     table_of_cosines = agreement(images[rows], captions[torch.randint(3, (10,)), torch.arange(10)])
     target = torch.arange(10)

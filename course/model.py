@@ -113,7 +113,7 @@ class Local(Chatting):
         if seed is not None:
             generator.manual_seed(seed)
         ids = self.tokenizer(prompt, return_tensors="pt", add_special_tokens=False).input_ids.to(self.model.device)
-        written, shown, cache, ends = [], "", None, self._ends()
+        written, text, shown, cache, ends = [], "", "", None, self._ends()
         for _ in range(max_new_tokens):
             result = self.model(ids, past_key_values=cache, use_cache=True)
             cache, logits = result.past_key_values, result.logits[0, -1].float()
@@ -122,13 +122,15 @@ class Local(Chatting):
             else:
                 chosen = logits.argmax(-1, keepdim=True)
             if chosen.item() in ends:
-                return
+                break
             written.append(chosen.item())
             ids = chosen[None]
             text = self.tokenizer.decode(written)
             if not text.endswith("\ufffd"):  # half a character waits for its other bytes
                 yield text[len(shown) :]
                 shown = text
+        if text != shown:
+            yield text[len(shown) :]
 
 
 @dataclass

@@ -8,6 +8,7 @@ its last checkpoint and ends with the same weights as one that was not. Left out
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import time
@@ -51,15 +52,15 @@ class Recipe:
     """Everything that decides a run's weights, besides the corpus and the machine's arithmetic."""
 
     size: str = "1m"
-    phases: tuple[tuple[str, int], ...] = (("names", 800), ("recall", 800), ("mixed", 4000))
-    cooldown: int = 600  # the last steps, over which the rate falls to zero
+    phases: tuple[tuple[str, int], ...] = (("names", 650), ("recall", 350), ("mixed", 6000))
+    cooldown: int = 2000  # the last steps, over which the rate falls to zero
     tokens_per_step: int = 4096
     warmup: int = 100
     muon_rate: float = 0.02
     adam_rate: float = 3e-3
     weight_decay: float = 0.0
     look_back: bool = True
-    held_steps: int = 1600  # so long the first layer goes on looking back
+    held_steps: int = 1000  # so long the first layer goes on looking back
     seed: int = 0
     steps_per_shard: int = 64
     compile: bool = False
@@ -315,8 +316,14 @@ def train(
 
 
 def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write config.json, model.safetensors (float32), tokenizer.json and the chat template, as a model hub has them."""
-    model.save_pretrained(folder)
+    """Write config.json, model.safetensors, tokenizer.json and the chat template, as a model hub has them.
+
+    Weights are rounded to bfloat16, in which training multiplied them too; the configuration asks for float32 when they
+    are read, so that small models stay exact in use.
+    """
+    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"dtype": "float32"}, indent=2) + "\n")
     tokenizer.save_pretrained(folder)
 
 
@@ -325,11 +332,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="1m")
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--phases", default="names:800,recall:800,mixed:4000", help="stages and their steps")
-    parser.add_argument("--cooldown", type=int, default=600)
+    parser.add_argument("--phases", default="names:650,recall:350,mixed:6000", help="stages and their steps")
+    parser.add_argument("--cooldown", type=int, default=2000)
     parser.add_argument("--muon-rate", type=float, default=0.02)
     parser.add_argument("--questions", type=int, default=200, help="of each part of the exam")
-    parser.add_argument("--held-steps", type=int, default=1600)
+    parser.add_argument("--held-steps", type=int, default=1000)
     parser.add_argument("--no-look-back", action="store_true")
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler; about 1.6 times as fast")
     arguments = parser.parse_args()

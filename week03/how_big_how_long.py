@@ -322,7 +322,7 @@ budget_explorer.explore()
 # ## 4. The law of loss
 #
 # Given a budget C = 6·N·D, should you take a larger model or more text? This is an empirical question. The course has
-# trained its own **ladder**: five sizes, each on four amounts of text, each run with its own schedule to the end
+# trained its own **ladder**: four sizes, each on four amounts of text, each run with its own schedule to the end
 # (`make ladder`). The loss is that of text never trained on. N counts the layers alone.
 
 # %%
@@ -341,7 +341,7 @@ for n in sizes:
 # $$L(N, D) = E + \frac{A}{N^{\alpha}} + \frac{B}{D^{\beta}}$$
 #
 # E is what no model could remove: the text's own surprise. The second term is the price of being small, the third of
-# having read little. Five numbers, fitted to the twenty runs.
+# having read little. Five numbers, fitted to the sixteen runs.
 
 # %%
 law = ladder.fit(rungs)
@@ -357,12 +357,12 @@ for n, colour in zip(sizes, plots.COLOURS, strict=False):
     axes.plot([r.tokens / 1e6 for r in mine], [r.loss for r in mine], "o", color=colour, label=f"{n / 1e6:.2f}M")
     axes.plot(wide / 1e6, [law.loss(n, d) for d in wide], color=colour, lw=1.2)
 axes.set(xscale="log", yscale="log", xlabel="tokens (millions)", ylabel="loss (nats a token)",
-         title="Twenty runs, and one law with five numbers")  # fmt: skip
+         title="Sixteen runs, and one law with five numbers")  # fmt: skip
 axes.set_xticks([d / 1e6 for d in amounts], [f"{d / 1e6:.2f}" for d in amounts])
 axes.set_yticks([2, 3, 4, 5], ["2", "3", "4", "5"])
 axes.minorticks_off()
 axes.legend(title="layers' parameters")
-plots.show(figure, alt="Loss against tokens on logarithmic axes for five sizes of model; dots are runs, lines are the "
+plots.show(figure, alt="Loss against tokens on logarithmic axes for four sizes of model; dots are runs, lines are the "
            "fitted law. All fall with more tokens; larger models lie lower.")  # fmt: skip
 
 # %% [markdown]
@@ -432,7 +432,7 @@ for name, parameters, tokens_read in [("Chinchilla", 70e9, 1.4e12), ("Llama 2 7B
 #   nothing in a passage for a million tokens, and then learns to within a few hundred steps.
 # - **Not beyond its data.** Text that repeats helps less and less, from about the fourth time on (Muennighoff et al.
 #   2023). Better text moves the whole curve.
-# - **Not to the digit.** Twenty small runs, one seed each. Besiroglu et al. (2024) refitted Hoffmann's own numbers and
+# - **Not to the digit.** Sixteen small runs, one seed each. Besiroglu et al. (2024) refitted Hoffmann's own numbers and
 #   got other ones.
 #
 # **Try it**

@@ -20,7 +20,6 @@ from scipy.optimize import minimize
 
 SIZES = ("0.15m", "0.3m", "0.6m", "1m")
 TOKENS = (250_000, 500_000, 1_000_000, 2_000_000)
-STEP = 1024  # tokens a step: few, so that short runs have steps enough
 HELD_OUT = 1_000_000  # the index of a shard that no run reaches
 
 
@@ -89,16 +88,14 @@ def climb(size: str, tokens: int, tokenizer, folder: Path) -> Rung:
     """Train one rung and measure it."""
     from course import corpus, pretrain
 
-    steps = tokens // STEP
+    steps = tokens // pretrain.Recipe.tokens_per_step
     fifth = steps // 5
     recipe = pretrain.Recipe(
         size=size,
         phases=(("mixed", steps),),
         cooldown=fifth,
-        tokens_per_step=STEP,
         warmup=min(100, fifth),
         look_back=False,
-        steps_per_shard=256,
     )
     model = pretrain.train(recipe, folder, tokenizer).eval()
     ids, weights = corpus.shard("mixed", HELD_OUT, tokenizer, n_rows=512)

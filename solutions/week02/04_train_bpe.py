@@ -200,7 +200,7 @@ def touches_only_its_words(train_bpe):
     more = _work_of_merging(train_bpe, 256) - _work_of_merging(train_bpe, 64)
     if more > 19 * 192:
         raise Mismatch(
-            f"192 words more, none of which holds a pair that is merged, cost {more:,} more instructions of Python in 19 merges; "
+            f"192 words more, none of which holds a pair that is merged, cost about {round(more, -3):,} more instructions of Python in 19 merges; "
             "a merge should not look at them"
         )
 

@@ -173,7 +173,7 @@ def work_is_shared(unigram_segment):
     text = 12 * "a"
     _, n = steps(unigram_segment, text, {text[:length]: -1.0 - 0.8 * length for length in range(1, 13)})
     if n > 60_000:
-        raise Mismatch(f"12 letters should take some 3,000 instructions of Python; yours took {n:,}")
+        raise Mismatch(f"12 letters should take some 3,000 instructions of Python; yours took about {round(n, -3):,}")
 
 
 @unigram_segment.check

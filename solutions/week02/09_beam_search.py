@@ -715,11 +715,11 @@ def topk_of_width(next_log_probs, start, width, max_length, eos, length_penalty=
 
 
 @beam_search.mutant(
-    "You ask the model again for every token of the vocabulary. One call gives the log-probabilities of all."
+    "You ask the model again for every candidate. One call gives the log-probabilities of all next tokens."
 )
-def asks_for_each_token(next_log_probs, start, width, max_length, eos, length_penalty=1.0):
+def asks_for_each_candidate(next_log_probs, start, width, max_length, eos, length_penalty=1.0):
     def again(ids):
-        for _ in range(len(next_log_probs(ids)) - 1):
+        for _ in range(width + 1):
             found = next_log_probs(ids)
         return found
 

@@ -19,6 +19,7 @@ import offline  # noqa: E402
 SOURCES = lessons.lessons()
 SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
 MEGABYTES = 1.5
+RUN_ALWAYS = {"week01/attention_by_hand", "week02/byte_pair_encoding", "week03/many_workers"}  # the rest: test-all
 
 
 def name(path: Path) -> str:
@@ -112,6 +113,10 @@ def test_belongs_to_its_source(source):
     assert lessons.problem(source, lessons.assemble(source)) == ""
 
 
+@pytest.mark.parametrize(
+    "source",
+    [pytest.param(one, marks=() if name(one) in RUN_ALWAYS else pytest.mark.heavy, id=name(one)) for one in SOURCES],
+)
 def test_outputs_come_again_with_the_network_off(source, capsys):
     """`pytest --nbval` on the notebook in a network namespace with loopback alone."""
     if offline.refusal():

@@ -203,11 +203,15 @@ def source_notebook(week: str, theme: str, loaded: dict[str, Loaded]) -> Noteboo
 def _exercise_cells(week: str, one: Loaded) -> list[NotebookNode]:
     name = one.exercise.name
     return [
-        _locked(new_markdown_cell(f"#{one.prompt}\n\n*{one.exercise.points:g} points*"), f"{name}-prompt"),
+        _locked(new_markdown_cell(f"#{one.prompt}\n\n*{_points(one.exercise.points)}*"), f"{name}-prompt"),
         _locked(new_code_cell(visible_source(one)), f"{name}-checks"),
         _cell(new_code_cell(answer_with_markers(one)), name, solution=True),
         _cell(new_code_cell(HIDDEN.format(week=week, name=name)), f"{name}-check", points=one.exercise.points),
     ]
+
+
+def _points(points: float) -> str:
+    return "1 point" if points == 1 else f"{points:g} points"
 
 
 def _locked(cell: NotebookNode, grade_id: str) -> NotebookNode:

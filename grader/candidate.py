@@ -85,20 +85,16 @@ class Link:
 
     def call(self, target: Handle, label: str, args: tuple, kwargs: dict) -> tuple[Any, tuple[tuple, dict]]:
         """Call `target`; return its result and the arguments as the call left them."""
-        args, kwargs = self._outgoing(args), self._outgoing(kwargs)
-        self.calls.append((label, args, kwargs))
-        reply = self.channel.perform("call", target, args, kwargs)
-        self._record(reply, unchanged((args, kwargs), reply.arguments))
+        reply, untouched = self._asked("call", target, label, args, kwargs)
+        self._record(reply, untouched)
         return self._incoming(self._checked(reply), label), reply.arguments
 
     def steps(self, target: Handle, label: str, args: tuple, kwargs: dict) -> tuple[Any, int]:
         """Call `target`; return its result and the bytecode instructions that took. The result alone is recorded."""
-        args, kwargs = self._outgoing(args), self._outgoing(kwargs)
-        self.calls.append((label, args, kwargs))
-        reply = self.channel.perform("steps", target, args, kwargs)
+        reply, untouched = self._asked("steps", target, label, args, kwargs)
         match reply:
             case Reply(raised=None, value=(result, int(n))):
-                self._record(Reply(None, result), unchanged((args, kwargs), reply.arguments))
+                self._record(Reply(None, result), untouched)
                 return self._incoming(result, label), n
         self._record(reply)
         self._checked(reply)
@@ -106,14 +102,12 @@ class Link:
 
     def draws(self, target: Handle, label: str, args: tuple, kwargs: dict, n: int) -> list:
         """Call `target` n times; return the results. What is recorded is which came, in order, and not how often."""
-        args, kwargs = self._outgoing(args), self._outgoing(kwargs)
-        self.calls.append((label, args, kwargs))
-        reply = self.channel.perform("draws", target, args, kwargs, n)
+        reply, untouched = self._asked("draws", target, label, args, kwargs, n)
         match reply:
             case Reply(raised=None, value=list(results)) if len(results) == n:
                 whole = all(type(result) is int for result in results)
                 came = sorted(set(results)) if whole else sorted({type(result).__name__ for result in results})
-                self._record(Reply(None, came), unchanged((args, kwargs), reply.arguments))
+                self._record(Reply(None, came), untouched)
                 return self._incoming(results, label)
         self._record(reply)
         self._checked(reply)
@@ -157,6 +151,15 @@ class Link:
         """Let go of an object at the next chance."""
         if generation == self._generation:
             self._dropped.append(handle.number)
+
+    def _asked(
+        self, operation: str, target: Handle, label: str, args: tuple, kwargs: dict, *more: Any
+    ) -> tuple[Reply, bool]:
+        """Have `target` called by an operation; return the reply, and whether the arguments were left alone."""
+        sent = self._outgoing(args), self._outgoing(kwargs)
+        self.calls.append((label, *sent))
+        reply = self.channel.perform(operation, target, *sent, *more)
+        return reply, unchanged(sent, reply.arguments)
 
     def _record(self, reply: Reply, untouched: bool = True) -> None:
         kept = reply.value if weight(reply.value) <= MAX_KEPT else "(too large to be kept)"

@@ -69,12 +69,12 @@ def theme(week: str) -> str:
 
 def products(week: str, pages: dict[str, dict] | None = None) -> dict[Path, str]:
     """Return what belongs at each path built from solutions/`week`, as text; `pages` are those of `book` if known."""
-    loaded, name = load(ROOT / "solutions" / week), theme(week)
-    source = _text(source_notebook(week, name, loaded))
+    exercises, name = loaded(week), theme(week)
+    source = _text(source_notebook(week, name, exercises))
     return {
         ROOT / "solutions" / week / f"{name}.ipynb": source,
         ROOT / "assignments" / week / f"{name}.ipynb": released(week, name, source),
-        ROOT / "grader" / "data" / f"{week}.json": _lines(pages or book(week, list(loaded))),
+        ROOT / "grader" / "data" / f"{week}.json": _lines(pages or book(week, list(exercises))),
     }
 
 

@@ -67,16 +67,18 @@ def paragraph(rng: Random) -> Document:
     return Document("real text").add(real_text()[index] + "\n")
 
 
-def _recall(rng: Random, people: tuple[int, int], relations: tuple[int, int], questions: int) -> Document:
-    return passages.recall(rng, rng.randint(*people), rng.randint(*relations), questions)
+def _recall(
+    rng: Random, people: tuple[int, int], relations: tuple[int, int], questions: int, reverse: float = 0.2
+) -> Document:
+    return passages.recall(rng, rng.randint(*people), rng.randint(*relations), questions, reverse=reverse)
 
 
 def _short_story(rng: Random) -> Document:
     return stories.story_with_questions(rng, n_questions=6, sentences=rng.randint(2, 4))
 
 
-def _passage_chat(rng: Random) -> Document:
-    return dialogue.ask_about_passage(rng, rng.randint(2, 4), rng.randint(1, 3), rng.randint(1, 4))
+def _passage_chat(rng: Random, reverse: float = 0.2) -> Document:
+    return dialogue.ask_about_passage(rng, rng.randint(2, 4), rng.randint(1, 3), rng.randint(1, 4), reverse)
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,22 @@ STAGES = {
             (6, tools.tool_dialogue),
             (4, instructions.instruction),
             (3, arithmetic.sums),
+            (1, paragraph),
+        ),
+    ),
+    "both ways": Stage(
+        256,
+        0.3,
+        (
+            (12, partial(_recall, people=(2, 4), relations=(1, 3), questions=8, reverse=0.5)),
+            (2, stories.story_with_questions),
+            (5, partial(_passage_chat, reverse=0.5)),
+            (3, dialogue.ask_about_story),
+            (1, stories.plain_story),
+            (1, dialogue.ask_for_story),
+            (4, tools.tool_dialogue),
+            (3, instructions.instruction),
+            (4, arithmetic.sums),
             (1, paragraph),
         ),
     ),

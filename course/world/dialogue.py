@@ -22,13 +22,15 @@ def turn(document: Document, role: str, content: str) -> Document:
     return document.add(f"{START}{role}\n{content}{END}\n")
 
 
-def ask_about_passage(rng: Random, n_people: int = 3, n_relations: int = 3, turns: int = 4) -> Document:
+def ask_about_passage(
+    rng: Random, n_people: int = 3, n_relations: int = 3, turns: int = 4, reverse: float = 0.2
+) -> Document:
     """Facts in the first message, then questions, answered in whole sentences."""
     facts = passages.draw_facts(rng, n_people, n_relations)
     text = " ".join(passages.state(rng, fact) for fact in facts)
     document = Document("chat about passage")
     for number in range(turns):
-        question, _, sentence = passages.ask(rng, facts)
+        question, _, sentence = passages.ask(rng, facts, reverse=reverse)
         turn(document, "user", f"{text}\n{question}" if number == 0 else question)
         turn(document, "assistant", sentence)
     return document

@@ -100,8 +100,15 @@ def retold(rng: Random, n_people: int = 3, times: int = 2, plain: bool = False) 
     return document.add("\n")
 
 
-def recall(rng: Random, n_people: int = 2, n_relations: int = 2, n_questions: int = 6, plain: bool = False) -> Document:
-    """A passage of facts, then many questions, some of them sentences to complete."""
+def recall(
+    rng: Random,
+    n_people: int = 2,
+    n_relations: int = 2,
+    n_questions: int = 6,
+    plain: bool = False,
+    reverse: float = 0.2,
+) -> Document:
+    """A passage of facts, then many questions, some of them sentences to complete; a share `reverse` asks who."""
     facts = draw_facts(rng, n_people, n_relations, plain)
     document = Document("recall")
     opening = rng.choice(OPENINGS) + " " if rng.random() < 0.7 else ""
@@ -112,6 +119,6 @@ def recall(rng: Random, n_people: int = 2, n_relations: int = 2, n_questions: in
             begin, value = cloze(rng, facts)
             document.add(f"\nAgain: {begin}").add(f" {value}", answer=True).add(".")
             continue
-        question, short, _ = ask(rng, facts)
+        question, short, _ = ask(rng, facts, reverse=reverse)
         document.add(f"\n{question_label} {question}\n{answer_label}").add(f" {short}", answer=True)
     return document.add("\n")

@@ -17,12 +17,26 @@ class AssignmentError(Exception):
 
 @dataclass(frozen=True)
 class Loaded:
-    """An exercise with the file that it came from."""
+    """An exercise with the file that it came from.
+
+    Attributes:
+        exercise: what the file defines.
+        path: the file.
+        source: its text.
+        module: what came of running it.
+        opening: the Markdown file that opens its notebook, or None where the folder has none before it.
+    """
 
     exercise: Exercise
     path: Path
     source: str
     module: types.ModuleType
+    opening: Path | None
+
+    @property
+    def notebook(self) -> str:
+        """The name of the notebook that it belongs to: "attention" after 00_attention.md."""
+        return self.opening.stem[len("00_") :] if self.opening else ""
 
     @property
     def prompt(self) -> str:
@@ -76,16 +90,22 @@ def _modules(tree: ast.Module) -> list[str]:
 def load(folder: Path) -> dict[str, Loaded]:
     """Return the exercises of `folder` (for example `solutions/week01`) by name, in the order of their file names.
 
-    A file sees the answers of the exercises that it `uses` under their names. `week01/softmax` in `uses` names one of
-    another week.
+    `NN_theme.md` opens a notebook; the files after it, up to the next, are that notebook's exercises. A file sees the
+    answers of the exercises that it `uses` under their names: `softmax` is one of its own notebook, `week01/softmax`
+    one of another week.
 
     Raises:
         AssignmentError: naming the file and what is wrong with it.
     """
     folder = Path(folder)
     loaded: dict[str, Loaded] = {}
-    for path in sorted(folder.glob("[0-9][0-9]_*.py")):
-        one = _load_file(path, loaded)
+    opening = None
+    for path in sorted(folder.glob("[0-9][0-9]_*")):
+        if path.suffix == ".md":
+            opening = path
+        if path.suffix != ".py":
+            continue
+        one = _load_file(path, opening, {name: one for name, one in loaded.items() if one.opening == opening})
         if one.exercise.name in loaded:
             raise AssignmentError(f"{path}: a second exercise named {one.exercise.name!r}; rename one")
         loaded[one.exercise.name] = one
@@ -94,7 +114,7 @@ def load(folder: Path) -> dict[str, Loaded]:
     return loaded
 
 
-def _load_file(path: Path, earlier: dict[str, Loaded]) -> Loaded:
+def _load_file(path: Path, opening: Path | None, earlier: dict[str, Loaded]) -> Loaded:
     source = path.read_text(encoding="utf-8")
     module = types.ModuleType(path.stem)
     module.__file__ = str(path)
@@ -109,17 +129,18 @@ def _load_file(path: Path, earlier: dict[str, Loaded]) -> Loaded:
     found = [value for value in vars(module).values() if isinstance(value, Exercise)]
     if len(found) != 1:
         raise AssignmentError(f"{path}: has {len(found)} exercises; a file holds exactly one @exercise")
-    return Loaded(found[0], path, source, module)
+    return Loaded(found[0], path, source, module, opening)
 
 
 def _answer(name: str, path: Path, earlier: dict[str, Loaded]) -> Any:
-    """Return the answer of an exercise that the file at `path` uses: of its own week, or `week01/softmax`."""
+    """Return the answer of an exercise that the file at `path` uses: of its own notebook, or `week01/softmax`."""
     week, _, plain = name.rpartition("/")
     if week >= path.parent.name:
         raise AssignmentError(f"{path}: uses {name!r}; only exercises of earlier weeks are named with their week")
     pool = load(path.parent.parent / week) if week else earlier
     if plain not in pool:
-        raise AssignmentError(f"{path}: uses {name!r}, which no earlier exercise defines")
+        where = f"exercise of {week}" if week else "earlier exercise of its notebook"
+        raise AssignmentError(f"{path}: uses {name!r}, which no {where} defines")
     return pool[plain].exercise.answer
 
 

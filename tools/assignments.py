@@ -2,8 +2,8 @@
 
 | product | made by |
 |---|---|
-| solutions/weekNN/THEME.ipynb | this file: an ordinary nbgrader source notebook |
-| assignments/weekNN/THEME.ipynb | `nbgrader generate_assignment` on it |
+| solutions/weekNN/theme.ipynb | this file: an ordinary nbgrader source notebook |
+| assignments/weekNN/theme.ipynb | `nbgrader generate_assignment` on it |
 | grader/data/weekNN.json | this file: points, hints, messages, and what each known wrong answer returns; never code |
 """
 
@@ -42,7 +42,6 @@ from grader.run import CheckResult, run_check  # noqa: E402
 from grader.shipping import names_bound  # noqa: E402
 
 T = TypeVar("T")
-THEMES = {"week01": "attention", "week02": "tokenizers", "week03": "pretraining"}
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HIDDEN = """\
 ### BEGIN HIDDEN TESTS
@@ -60,20 +59,31 @@ def weeks() -> list[str]:
     return sorted(folder.name for folder in (ROOT / "solutions").glob("week[0-9][0-9]"))
 
 
-def theme(week: str) -> str:
-    """Return the name of a week's notebook: "attention"."""
-    if week not in THEMES:
-        raise BuildError(f"solutions/{week}: its notebook has no name; add one to THEMES in tools/assignments.py")
-    return THEMES[week]
+def notebooks(loaded: dict[str, Loaded]) -> dict[str, dict[str, Loaded]]:
+    """Return a week's exercises by the name of their notebook, then by their own."""
+    found: dict[str, dict[str, Loaded]] = {}
+    for name, one in loaded.items():
+        if one.opening is None:
+            raise BuildError(
+                f"{_place(one.path)}: no notebook is open; write NN_theme.md, the Markdown of its title cell, before it"
+            )
+        if next(iter(found.setdefault(one.notebook, {}).values()), one).opening != one.opening:
+            raise BuildError(f"{_place(one.opening)}: a second notebook named {one.notebook!r}; rename one")
+        found[one.notebook][name] = one
+    return found
+
+
+def _place(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def products(week: str, pages: dict[str, dict] | None = None) -> dict[Path, str]:
     """Return what belongs at each path built from solutions/`week`, as text; `pages` are those of `book` if known."""
-    exercises, name = loaded(week), theme(week)
-    source = _text(source_notebook(week, name, exercises))
+    exercises = loaded(week)
+    sources = {name: _text(source_notebook(week, name, ones)) for name, ones in notebooks(exercises).items()}
     return {
-        ROOT / "solutions" / week / f"{name}.ipynb": source,
-        ROOT / "assignments" / week / f"{name}.ipynb": released(week, name, source),
+        **{ROOT / "solutions" / week / f"{name}.ipynb": text for name, text in sources.items()},
+        **{ROOT / "assignments" / week / f"{name}.ipynb": text for name, text in released(week, sources).items()},
         ROOT / "grader" / "data" / f"{week}.json": _lines(pages or book(week, list(exercises))),
     }
 
@@ -92,12 +102,20 @@ def build() -> list[Path]:
 
 
 def stale(pages: dict[str, dict[str, dict]] | None = None) -> list[str]:
-    """One message for each product that is missing or not what its sources give; `pages` by week, if known."""
+    """One message for each product that is missing, of no source, or not what its sources give.
+
+    Args:
+        pages: those of `book` by week, if known.
+    """
     messages = []
     for week in weeks():
-        for path, text in products(week, (pages or {}).get(week)).items():
+        made = products(week, (pages or {}).get(week))
+        for path, text in made.items():
             if not _is_current(path, text):
                 messages.append(f"{path.relative_to(ROOT)} is not what solutions/{week}/*.py gives: run `make build`.")
+        for folder in ("solutions", "assignments"):
+            for path in sorted(set((ROOT / folder / week).glob("*.ipynb")) - set(made)):
+                messages.append(f"{path.relative_to(ROOT)} has no NN_{path.stem}.md in solutions/{week}: delete it.")
     return messages
 
 
@@ -178,12 +196,10 @@ def side_by_side(work: Callable[..., T], tasks: list[tuple]) -> list[T]:
 
 
 def source_notebook(week: str, theme: str, loaded: dict[str, Loaded]) -> NotebookNode:
-    """Return the nbgrader source notebook of a week."""
+    """Return one nbgrader source notebook of a week, given its exercises."""
     place = ROOT / "assignments" / week / f"{theme}.py"
     address = lessons.repository()
-    opening = ROOT / "solutions" / week / "title.md"
-    if not opening.exists():
-        raise BuildError(f"{opening.relative_to(ROOT)} is missing: write the Markdown that opens the notebook")
+    opening = next(iter(loaded.values())).opening
     title, _, rest = opening.read_text(encoding="utf-8").partition("\n")
     cells = [
         _locked(new_markdown_cell(f"{title}\n\n{lessons.badge(place, address)}\n\n{rest.strip()}"), "title"),
@@ -376,8 +392,8 @@ def _demand_self_contained(one: Loaded, node: ast.stmt) -> None:
 # ---- the released notebook ----
 
 
-def released(week: str, theme: str, source: str) -> str:
-    """Return what `nbgrader generate_assignment` makes of `source`, in a folder and gradebook of its own."""
+def released(week: str, sources: dict[str, str]) -> dict[str, str]:
+    """Return what `nbgrader generate_assignment` makes of a week's notebooks, in a folder and gradebook of its own."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config, PyFileConfigLoader
 
@@ -385,17 +401,16 @@ def released(week: str, theme: str, source: str) -> str:
         config = Config(PyFileConfigLoader("nbgrader_config.py", str(ROOT)).load_config())
         config.CourseDirectory.root = folder
         config.CourseDirectory.db_url = f"sqlite:///{folder}/gradebook.db"
-        path = Path(folder, "solutions", week, f"{theme}.ipynb")
-        path.parent.mkdir(parents=True)
-        path.write_text(source, encoding="utf-8")
+        place = Path(folder, "solutions", week)
+        place.mkdir(parents=True)
+        for name, source in sources.items():
+            (place / f"{name}.ipynb").write_text(source, encoding="utf-8")
         logging.getLogger("traitlets").setLevel(logging.ERROR)
         outcome = NbGraderAPI(config=config).generate_assignment(week)
-        made = Path(folder, "assignments", week, f"{theme}.ipynb")
-        if not outcome["success"] or not made.exists():
-            raise BuildError(
-                f"nbgrader cannot release solutions/{week}/{theme}.ipynb:\n{outcome.get('log') or outcome.get('error')}"
-            )
-        return _text(nbformat.read(made, as_version=4))
+        made = {name: Path(folder, "assignments", week, f"{name}.ipynb") for name in sources}
+        if not outcome["success"] or not all(path.exists() for path in made.values()):
+            raise BuildError(f"nbgrader cannot release solutions/{week}:\n{outcome.get('log') or outcome.get('error')}")
+        return {name: _text(nbformat.read(path, as_version=4)) for name, path in made.items()}
 
 
 def _text(notebook: NotebookNode) -> str:

@@ -139,7 +139,7 @@ def _definition(one: Loaded, name: str) -> ast.stmt:
 def stub_of(one: Loaded) -> object:
     """Return the stub as the released notebook has it, made real in the exercise's own imports."""
     week = one.path.parent.name
-    path = ROOT / "assignments" / week / f"{assignments.theme(week)}.ipynb"
+    path = ROOT / "assignments" / week / f"{one.notebook}.ipynb"
     if not path.exists():
         raise assignments.BuildError(f"{path.relative_to(ROOT)} is missing: run `make build`.")
     cells = nbformat.read(path, as_version=4).cells
@@ -170,14 +170,15 @@ def leaks(week: str, loaded: dict[str, Loaded]) -> Iterator[str]:
 
 def _clashes(loaded: dict[str, Loaded]) -> Iterator[str]:
     """Yield names that two exercises of one notebook both define for their visible checks: the later would win."""
-    owners: dict[str, str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for name, one in loaded.items():
         for node in ast.parse(assignments.visible_source(one)).body:
             is_check = any(ast.unparse(d) == f"check.{name}" for d in getattr(node, "decorator_list", []))
             for bound in names_bound(node):
-                if not is_check and owners.setdefault(bound, name) != name:
+                owner = name if is_check else owners.setdefault((one.notebook, bound), name)
+                if owner != name:
                     place = one.path.relative_to(ROOT)
-                    yield f"{place}: `{bound}` is also a name of the checks of {owners[bound]}: rename it."
+                    yield f"{place}: `{bound}` is also a name of the checks of {owner}: rename it."
 
 
 def _published_text(path: Path) -> str:

@@ -187,7 +187,7 @@ def test_a_name_that_no_exercise_has_proves_nothing(check, monkeypatch, capsys):
     [
         (SOUND + "def (:", "cannot be loaded"),
         ("x = 1\n", "has 0 exercises"),
-        (SOUND.replace("points=2,", 'points=2, uses=["triple"],'), "uses 'triple', which no earlier exercise defines"),
+        (SOUND.replace("points=2,", 'points=2, uses=["triple"],'), "uses 'triple', which no earlier exercise"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(tmp_path, source, says):

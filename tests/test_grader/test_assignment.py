@@ -29,11 +29,26 @@ def test_a_file_sees_the_answers_that_it_uses_of_its_own_week_and_of_earlier_one
     assert loaded["after_next"].exercise.answer(5) == 12
 
 
+def test_a_markdown_file_opens_a_notebook_and_the_exercises_after_it_are_its_own(tmp_path):
+    week = tmp_path / "week07"
+    write(week, "01_double.py", "double", "2 * x")
+    write(week, "21_next.py", "next_one", "x + 1")
+    assert {one.notebook for one in load(week).values()} == {""}
+    (week / "00_quantizers.md").touch()
+    (week / "20_inference.md").touch()
+    loaded = load(week)
+    assert {name: one.notebook for name, one in loaded.items()} == {"double": "quantizers", "next_one": "inference"}
+    assert loaded["next_one"].opening == week / "20_inference.md"
+    write(week, "22_both.py", "both", "next_one(double(x))", ', uses=["double"]')
+    with pytest.raises(AssignmentError, match=r"22_both\.py: uses 'double', which no earlier exercise of its notebook"):
+        load(week)
+
+
 @pytest.mark.parametrize(
     ("more", "value", "says"),
     [
-        (', uses=["later"]', "x", "uses 'later', which no earlier exercise defines"),
-        (', uses=["week01/gone"]', "x", "uses 'week01/gone', which no earlier exercise defines"),
+        (', uses=["later"]', "x", "uses 'later', which no earlier exercise of its notebook defines"),
+        (', uses=["week01/gone"]', "x", "uses 'week01/gone', which no exercise of week01 defines"),
         (', uses=["week02/itself"]', "x", "only exercises of earlier weeks"),
         (', uses=["week03/y"]', "x", "only exercises of earlier weeks"),
         (", uses=names", "x", "cannot be loaded: ValueError"),

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from grader.exercise import exercise, given  # a module's name is one of its own: not to be had lazily
 
 if TYPE_CHECKING:
-    from grader.candidate import CandidateError, backward, draws, library, steps, vjp
+    from grader.candidate import CandidateError, backward, draws, library, steps, tensors, vjp
     from grader.compare import Mismatch, close, leaves_alone, raises
     from grader.notebook import checks
 
 _HOMES = {
-    "candidate": ("CandidateError", "backward", "draws", "library", "steps", "vjp"),
+    "candidate": ("CandidateError", "backward", "draws", "library", "steps", "tensors", "vjp"),
     "compare": ("Mismatch", "close", "leaves_alone", "raises"),
     "notebook": ("checks",),
 }
@@ -32,6 +32,7 @@ __all__ = [
     "library",
     "raises",
     "steps",
+    "tensors",
     "vjp",
 ]
 

@@ -105,13 +105,22 @@ class Link:
         reply, untouched = self._asked("draws", target, label, args, kwargs, n)
         match reply:
             case Reply(raised=None, value=list(results)) if len(results) == n:
-                whole = all(type(result) is int for result in results)
-                came = sorted(set(results)) if whole else sorted({type(result).__name__ for result in results})
-                self._record(Reply(None, came), untouched)
+                self._record(Reply(None, _each_once(results)), untouched)
                 return self._incoming(results, label)
         self._record(reply)
         self._checked(reply)
         raise CandidateError(["RuntimeError"], "its draws could not be counted")
+
+    def tensors(self, target: Handle, label: str, args: tuple, kwargs: dict) -> tuple[Any, list, int]:
+        """Call `target`; return its result and what tensors that made. The result alone is recorded."""
+        reply, untouched = self._asked("tensors", target, label, args, kwargs)
+        match reply:
+            case Reply(raised=None, value=(result, list(shapes), int(most))):
+                self._record(Reply(None, result), untouched)
+                return self._incoming(result, label), shapes, most
+        self._record(reply)
+        self._checked(reply)
+        raise CandidateError(["RuntimeError"], "its tensors could not be watched")
 
     def library(self, name: str) -> Any:
         """Return what `name` (for example "torch.Generator") stands for beside the candidate."""
@@ -188,6 +197,15 @@ class Link:
             raise TypeError(f"a check cannot pass a {type(item).__name__} to a candidate")
 
         return copied(value, other)
+
+
+def _each_once(results: list) -> list:
+    """Return the ids, or lists of ids, among results, each once and in order; where there is anything else, types."""
+    if all(type(result) is int for result in results):
+        return sorted(set(results))
+    if all(type(result) is list and all(type(item) is int for item in result) for result in results):
+        return sorted(map(list, set(map(tuple, results))))
+    return sorted({type(result).__name__ for result in results})
 
 
 class Candidate:
@@ -306,6 +324,15 @@ def steps(candidate: Candidate, *args: Any, **kwargs: Any) -> tuple[Any, int]:
     of two sizes, or with what recounting everything would take at least.
     """
     return candidate._link.steps(candidate._handle, candidate._label, args, kwargs)
+
+
+def tensors(candidate: Candidate, *args: Any, **kwargs: Any) -> tuple[Any, list[tuple[int, ...]], int]:
+    """Call `candidate`; return its result, the shapes of all tensors that PyTorch made meanwhile, and a number.
+
+    The number says how many elements those of them that were alive at one time held, at the most: memory, counted and
+    not measured. Views make nothing. What a library's function makes on its way, and what NumPy makes, is not seen.
+    """
+    return candidate._link.tensors(candidate._handle, candidate._label, args, kwargs)
 
 
 def draws(candidate: Candidate, n: int, *args: Any, **kwargs: Any) -> list:

@@ -7,12 +7,15 @@ no expected value and no verdict.
 import itertools
 import pkgutil
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from grader.values import Callback, Handle, copied, data_only
 
@@ -23,6 +26,7 @@ OPERATIONS = (
     "call",
     "steps",
     "draws",
+    "tensors",
     "get",
     "iterate",
     "advance",
@@ -99,6 +103,12 @@ class Servant:
 
     def _draws(self, arguments: list, target: Handle, args: tuple, kwargs: dict, n: int) -> list:
         return [self._call(arguments, target, args, kwargs) for _ in range(n)]
+
+    def _tensors(self, arguments: list, target: Handle, args: tuple, kwargs: dict) -> tuple[Any, list, int]:
+        arguments[:] = self._incoming(args), self._incoming(kwargs)
+        with MadeTensors() as made:
+            result = self._objects[target.number](*arguments[0], **arguments[1])
+        return result, sorted(made.shapes), made.most
 
     def _get(self, _, target: Handle, name: str) -> Any:
         return getattr(self._objects[target.number], name)
@@ -201,3 +211,40 @@ def counted(function: Callable, *args: Any, **kwargs: Any) -> tuple[Any, int]:
     finally:
         sys.settrace(before)
     return result, n
+
+
+class MadeTensors(TorchFunctionMode):
+    """Watches the tensors that PyTorch makes in a `with` block. Views count as the tensor that they show.
+
+    Left out: what a library's function makes on its way to a result, and what NumPy makes.
+
+    Attributes:
+        shapes: of all that were made.
+        most: how many numbers those alive at one time held, at the most.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.shapes: set[tuple[int, ...]] = set()
+        self.most = 0
+        self._alive: dict[int, int] = {}
+
+    def __torch_function__(self, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        given = {_storage(tensor)._cdata for tensor in _strided((args, kwargs))}
+        for tensor in _strided(result):
+            storage = _storage(tensor)
+            if storage._cdata not in given and storage._cdata not in self._alive:
+                self.shapes.add(tuple(tensor.shape))
+                self._alive[storage._cdata] = storage.nbytes() // tensor.itemsize
+                weakref.finalize(storage, self._alive.pop, storage._cdata, None)
+        self.most = max(self.most, sum(self._alive.values()))
+        return result
+
+
+def _strided(tree: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor) and leaf.layout == torch.strided]
+
+
+def _storage(tensor: torch.Tensor) -> torch.UntypedStorage:
+    return tensor.untyped_storage()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from grader.candidate import CandidateError, Link, LocalChannel, draws, library, steps
+from grader.candidate import CandidateError, Link, LocalChannel, draws, library, steps, tensors
 from grader.sandbox import ChildLost, Limits, SandboxError, Zygote, probe, room
 from grader.values import same
 
@@ -318,6 +318,13 @@ def test_draws_are_those_of_this_process(pair):
         generator = library(candidate, "torch.Generator")()
         generator.manual_seed(5)
         return draws(library(candidate, "torch.randint"), 20, 9, (1,), generator=generator)
+
+    assert assert_equal(pair, question)[0] == "value"
+
+
+def test_tensors_are_watched_as_in_this_process(pair):
+    def question(link):
+        return tensors(library(link.look_up("echo"), "torch.cdist"), torch.ones(3, 2), torch.ones(4, 2))
 
     assert assert_equal(pair, question)[0] == "value"
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from grader import CandidateError, backward, draws, library, steps, vjp
+from grader import CandidateError, backward, draws, library, steps, tensors, vjp
 from grader.candidate import Candidate, Link, LocalChannel
 from grader.lazy import LAZY, lazy
 
@@ -181,6 +181,48 @@ def test_draws_are_recorded_as_the_set_of_what_came():
     assert len(came) == 200
     assert len(set(came[:50])) == 4
     assert names.trace[-1] == (None, [0, 1, 2, 3], True)
+
+
+def test_draws_of_lists_are_recorded_as_the_set_of_lists_that_came():
+    def draw(generator):
+        return [1] * int(torch.randint(1, 3, (), generator=generator))
+
+    names = link(draw=draw)
+    names.begin()
+    candidate = names.look_up("draw")
+    generator = library(candidate, "torch.Generator")()
+    assert sorted(map(len, draws(candidate, 60, generator)))[::59] == [1, 2]
+    assert names.trace[-1] == (None, [[1], [1, 1]], True)
+
+
+def test_tensors_tells_what_was_made_and_how_much_was_held():
+    def at_once(x):
+        return (x[:, None] * x[None]).sum(-1)
+
+    def row_by_row(x):
+        return torch.stack([(row * x).sum() for row in x.clone()])
+
+    def in_pieces(x):
+        rows = [row * x for row in x]
+        return torch.stack([row.sum() for row in rows])
+
+    names = link(at_once=at_once, row_by_row=row_by_row, in_pieces=in_pieces)
+    x = torch.arange(30.0)
+    seen = {name: tensors(names.look_up(name), x) for name in ("at_once", "row_by_row", "in_pieces")}
+    assert all(torch.equal(result, x * x.sum()) for result, _, _ in seen.values())
+    assert seen["at_once"][1] == [(30,), (30, 30)]
+    assert (30, 30) not in seen["in_pieces"][1]
+    assert seen["at_once"][2] == 930
+    assert seen["in_pieces"][2] >= 900 > 150 > seen["row_by_row"][2]
+    assert torch.equal(names.trace[-1][1], x * x.sum())
+
+
+def test_tensors_pass_on_what_is_raised():
+    def fail():
+        raise ValueError("no")
+
+    with pytest.raises(CandidateError, match="ValueError: no"):
+        tensors(link(fail=fail).look_up("fail"))
 
 
 def test_draws_start_from_the_same_arguments_and_tell_when_one_was_changed():

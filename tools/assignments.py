@@ -249,14 +249,14 @@ def _cell(cell: NotebookNode, grade_id: str, solution: bool = False, points: flo
 def _first_cell(week: str, loaded: dict[str, Loaded]) -> str:
     """The imports that the visible checks, signatures and answers need, the checker, and what learners are given."""
     wanted: dict[str, None] = {}
-    given: list[str] = []
+    given: dict[str, None] = {}  # two files may give the same
     for one in loaded.values():
         tree = ast.parse(one.source)
         shown = [_definition(tree, one.exercise.name), *_visible_nodes(one, tree), *given_nodes(tree)]
         names = {node.id for top in shown for node in ast.walk(top) if isinstance(node, ast.Name)}
         for line in _imports(tree, names):
             wanted[line] = None
-        given += [given_source(one, node) for node in given_nodes(tree)]
+        given |= dict.fromkeys(given_source(one, node) for node in given_nodes(tree))
     plain = sorted(line for line in wanted if line.startswith("import "))
     libraries = sorted(line for line in wanted if line.startswith("from ") and not line.startswith("from grader"))
     ours = sorted(

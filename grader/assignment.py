@@ -44,8 +44,8 @@ class Loaded:
         return (ast.get_docstring(ast.parse(self.source)) or "").strip()
 
 
-def released(root: Path, week: str) -> tuple[str, dict]:
-    """Return the name and the nbformat JSON of the notebook that the learners of `week` got.
+def released(root: Path, week: str) -> dict[str, dict]:
+    """Return the nbformat JSON of the notebooks that the learners of `week` got, by name.
 
     Args:
         root: the course.
@@ -57,16 +57,23 @@ def released(root: Path, week: str) -> tuple[str, dict]:
     found = sorted((root / "assignments" / week).glob("*.ipynb"))
     if not found:
         raise FileNotFoundError(f"{root / 'assignments' / week}: no released notebook; run `make build`")
-    return found[0].stem, json.loads(found[0].read_text(encoding="utf-8"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in found}
 
 
-def libraries_of(template: dict) -> list[str]:
-    """Return the modules that a released notebook's first cell imports, this package's left out.
+def exercises_of(template: dict) -> list[str]:
+    """Return the names of a released notebook's exercises: of the cells that learners fill."""
+    marks = [cell["metadata"].get("nbgrader", {}) for cell in template["cells"]]
+    return [mark["grade_id"] for mark in marks if mark.get("solution")]
 
-    Every child runs that cell: what is loaded before it is forked costs it nothing.
+
+def libraries_of(*templates: dict) -> list[str]:
+    """Return the modules that the released notebooks' first cells import, this package's left out.
+
+    Every child runs such a cell: what is loaded before it is forked costs it nothing.
     """
-    cell = next(c for c in template["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == "imports")
-    return _modules(ast.parse("".join(cell["source"])))
+    cells = [cell for template in templates for cell in template["cells"]]
+    first = ["".join(c["source"]) for c in cells if c["metadata"].get("nbgrader", {}).get("grade_id") == "imports"]
+    return list(dict.fromkeys(name for source in first for name in _modules(ast.parse(source))))
 
 
 def libraries_named(folder: Path) -> list[str]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -16,19 +16,28 @@ from grader.settings import Settings
 from grader.verdict import Verdict
 
 
+class Outcome(NamedTuple):
+    """What came of one submission, in short."""
+
+    student: str
+    notebook: str
+    status: str
+    error: str | None
+
+
 @dataclass
 class Batch:
     """What came of a batch. The verdicts lie in the journal and are read from there one by one.
 
     Attributes:
         seconds: wall time of the grading.
-        outcomes: of each submission its student, status and error.
+        outcomes: of each submission its student, notebook, status and error.
     """
 
     settings: Settings
     journal: Journal
     seconds: float
-    outcomes: list[tuple[str, str, str | None]]
+    outcomes: list[Outcome]
     keys: list[str]
     unsettled: dict[int, Verdict]
     flags: dict[int, list[dict[str, str]]]
@@ -61,7 +70,7 @@ class _Desk:
     force: bool
     keys: dict[int, str] = field(default_factory=dict)
     places: dict[int, int] = field(default_factory=dict)
-    outcomes: dict[int, tuple[str, str, str | None]] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
     tokens: dict[int, numpy.ndarray] = field(default_factory=dict)
     unsettled: dict[int, Verdict] = field(default_factory=dict)
 
@@ -79,7 +88,7 @@ class _Desk:
 
     def settle(self, i: int, verdict: Verdict) -> None:
         report = verdict.json
-        self.outcomes[i] = (report["student"], report["status"], report["error"])
+        self.outcomes[i] = Outcome(report["student"], report["notebook"], report["status"], report["error"])
         if verdict.reading:
             self.tokens[i] = numpy.array(verdict.reading["tokens"], dtype=numpy.int64)
         self.done(verdict)
@@ -128,8 +137,11 @@ def grade(
     from grader.likeness import pairs  # SciPy loads while the workers do
 
     flags: dict[int, list[dict[str, str]]] = {}
-    for i, flag in pairs([student for student, _, _ in outcomes], desk.tokens):
-        flags.setdefault(i, []).append(flag)
+    students = [one.student for one in outcomes]
+    for notebook in dict.fromkeys(one.notebook for one in outcomes):
+        tokens = {i: found for i, found in desk.tokens.items() if outcomes[i].notebook == notebook}
+        for i, flag in pairs(students, tokens):
+            flags.setdefault(i, []).append(flag)
     seconds = round(time.perf_counter() - started, 3)
     keys = [desk.keys[i] for i in range(len(found))]
     return Batch(settings, journal, seconds, outcomes, keys, desk.unsettled, flags)

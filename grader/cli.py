@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _autograde(options: argparse.Namespace) -> int:
-    from grader.assignment import released
+    from grader.assignment import exercises_of, released
     from grader.batch import grade
     from grader.classroom import Classroom, ClassroomError
     from grader.intake import find
@@ -92,8 +92,9 @@ def _autograde(options: argparse.Namespace) -> int:
     if options.json and not options.json.absolute().parent.is_dir():
         raise ClassroomError(f"{options.json.parent}: no such folder for the report; make it first")
     week = options.assignment
-    notebook, template = released(classroom.root, week)
-    found = find(options.submitted or classroom.folder("submitted"), week, notebook)
+    templates = released(classroom.root, week)
+    exercises = {name: exercises_of(template) for name, template in templates.items()}
+    found = find(options.submitted or classroom.folder("submitted"), week, exercises)
     if not found:
         console.print(f"No submissions of {week}. Collect them first, or name a folder with --submitted.")
         return 1
@@ -115,12 +116,14 @@ def _autograde(options: argparse.Namespace) -> int:
             task = progress.add_task("Gradebook", total=len(found))
             from grader.gradebook import Ledger
 
-            with Ledger(classroom, week, template, notebook) as ledger:
+            with Ledger(classroom, week, templates) as ledger:
                 for _ in ledger.write(batch.verdicts()):
                     progress.advance(task)
         if options.json:
             batch.write_json(options.json)
     _summary(batch)
+    if left_alone := sorted(templates.keys() - {one.notebook for one in found}):
+        console.print(f"Nobody handed in {' or '.join(left_alone)}: left as it was.")
     return 0
 
 
@@ -139,16 +142,16 @@ def _progress() -> Progress:
 
 
 def _summary(batch: "Batch") -> None:
-    counts = Counter(status for _, status, _ in batch.outcomes)
+    counts = Counter(one.status for one in batch.outcomes)
     said = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in counts.items())
     console.print(f"{batch.settings.week}: {said}, in {batch.seconds:.1f} s.")
     if batch.settings.isolation != "full":
         console.print(
             "Graded with --isolation=none: student code ran unconfined, and every report says so.", style="red"
         )
-    for student, status, error in batch.outcomes:
+    for student, notebook, status, error in batch.outcomes:
         if status != "graded":
-            console.print(f"  {student}: {status.replace('_', ' ')}: {error}", markup=False)
+            console.print(f"  {student}, {notebook}: {status.replace('_', ' ')}: {error}", markup=False)
 
 
 def _feedback(options: argparse.Namespace) -> int:

@@ -26,19 +26,17 @@ class Ledger:
     Args:
         classroom: the class.
         week: the assignment.
-        template: the released notebook.
-        notebook: its name.
+        templates: the released notebooks, by name.
     """
 
-    def __init__(self, classroom: Classroom, week: str, template: dict, notebook: str):
-        self._classroom, self._week, self._template = classroom, week, template
+    def __init__(self, classroom: Classroom, week: str, templates: dict[str, dict]):
+        self._classroom, self._week, self._templates = classroom, week, templates
         self._gradebook = api.Gradebook(classroom.db_url, classroom.course_id)
         self._db = self._gradebook.db
         self._stamp()
-        if not self._has(notebook):
+        if not all(map(self._has, templates)):
             self._register()
         self._assignment = self._gradebook.find_assignment(week)
-        self._notebook = self._gradebook.find_notebook(notebook, week)
 
     def __enter__(self) -> "Ledger":
         return self
@@ -55,8 +53,8 @@ class Ledger:
         self._db.commit()
 
     def _has(self, notebook: str) -> bool:
-        """Whether the gradebook knows every cell of the released notebook: one that nbgrader was stopped at is none."""
-        cells = nbformat.from_dict(self._template).cells
+        """Whether the gradebook knows every cell of a released notebook: one that nbgrader was stopped at is none."""
+        cells = nbformat.from_dict(self._templates[notebook]).cells
         names = {
             cell.metadata.nbgrader.grade_id
             for cell in cells
@@ -87,21 +85,21 @@ class Ledger:
         while some := list(islice(verdicts, TOGETHER)):
             for verdict in some:
                 self._write_notebook(verdict)
-            reports = {verdict.json["student"]: verdict.json for verdict in some}
-            self._enter(list(reports))
-            self._write_scores(reports)
+            self._enter(list(dict.fromkeys(verdict.json["student"] for verdict in some)))
+            for name in dict.fromkeys(verdict.json["notebook"] for verdict in some):
+                reports = [verdict.json for verdict in some if verdict.json["notebook"] == name]
+                self._write_scores(name, {report["student"]: report for report in reports})
             self._db.commit()
             yield from some
 
     def _write_notebook(self, verdict: Verdict) -> None:
         folder = self._classroom.folder("autograded") / verdict.json["student"] / self._week
         name = verdict.json["notebook"]
+        notebook = autograded(self._templates[name], verdict)
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{name}.draft"
         # Half of a surrogate pair becomes JSON's own escape.
-        draft.write_text(
-            nbformat.writes(autograded(self._template, verdict)), encoding="utf-8", errors="backslashreplace"
-        )
+        draft.write_text(nbformat.writes(notebook), encoding="utf-8", errors="backslashreplace")
         os.replace(draft, folder / f"{name}.ipynb")
 
     def _enter(self, students: list[str]) -> None:
@@ -134,24 +132,26 @@ class Ledger:
         if rows:
             self._db.execute(insert(table), rows)
 
-    def _write_scores(self, reports: dict[str, dict]) -> None:
+    def _write_scores(self, notebook: str, reports: dict[str, dict]) -> None:
+        """Write the scores of one notebook. One that is missing beside others has 0, as nbgrader gives."""
         grades, comments = [], []
         exercises = {student: {one["name"]: one for one in report["exercises"]} for student, report in reports.items()}
-        for number, cell, student, manual in self._rows(api.Grade, api.Grade.manual_score, reports):
+        for number, cell, student, manual in self._rows(api.Grade, api.Grade.manual_score, notebook, reports):
             exercise = exercises[student].get(cell.removesuffix("-check"))
-            score = exercise["score"] if exercise else None
-            grades.append(
-                {"id": number, "auto_score": score, "needs_manual_grade": manual is not None or score is None}
-            )
-        for number, cell, student, _ in self._rows(api.Comment, api.Comment.manual_comment, reports):
+            missing = reports[student]["status"] == "missing"
+            score = exercise["score"] if exercise else 0.0 if missing else None
+            by_hand = not missing and (manual is not None or score is None)
+            grades.append({"id": number, "auto_score": score, "needs_manual_grade": by_hand})
+        for number, cell, student, _ in self._rows(api.Comment, api.Comment.manual_comment, notebook, reports):
             empty = exercises[student].get(cell, {}).get("status") == "not_attempted"
             comments.append({"id": number, "auto_comment": "No response." if empty else None})
         for table, rows in ((api.Grade, grades), (api.Comment, comments)):
             if rows:
                 self._db.execute(update(table), rows)
 
-    def _rows(self, table: type, column: object, reports: dict[str, dict]) -> list:
-        """Return (id, cell's name, student, column) of the students' rows for this notebook."""
+    def _rows(self, table: type, column: object, name: str, students: Iterable[str]) -> list:
+        """Return (id, cell's name, student, column) of the students' rows for the notebook `name`."""
+        number = self._gradebook.find_notebook(name, self._week).id
         submitted, notebook = api.SubmittedAssignment, api.SubmittedNotebook
         return self._db.execute(
             select(table.id, api.BaseCell.name, submitted.student_id, column)
@@ -160,7 +160,7 @@ class Ledger:
             .join(submitted, notebook.assignment_id == submitted.id)
             .where(
                 submitted.assignment_id == self._assignment.id,
-                notebook.notebook_id == self._notebook.id,
-                submitted.student_id.in_(list(reports)),
+                notebook.notebook_id == number,
+                submitted.student_id.in_(list(students)),
             )
         ).all()

@@ -16,9 +16,10 @@ import time
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 MAX_FILE = 20 << 20
@@ -27,7 +28,10 @@ SECONDS = 20.0
 MAX_NAME = 200  # bytes; a file system takes 255
 OF_NAMES = " _.,'@+-()"  # besides letters, digits and the marks that some scripts put on letters
 FORMULA = "+-@"  # no name starts with what a table would compute
+LMS_MARK = "_assignsubmission_"  # what Moodle puts after a student's name
+Notebooks = Mapping[str, Collection[str]]
 _ANOTHER_WEEK = re.compile(r"week\d\d")
+_DEFINED = re.compile(rb"(?:def|class)\s+([A-Za-z_]\w*)")
 
 
 class IntakeError(Exception):
@@ -36,12 +40,17 @@ class IntakeError(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """One student's file, as bytes, or the reason why there are none."""
+    """One student's file for one notebook, as bytes, or the reason why there are none.
+
+    Attributes:
+        missing: it was not handed in, while another notebook of the assignment was.
+    """
 
     student: str
     notebook: str
     raw: bytes = b""
     problem: str = ""
+    missing: bool = False
 
     @property
     def sha256(self) -> str:
@@ -51,25 +60,43 @@ class Submission:
 
 @dataclass(frozen=True)
 class Found:
-    """One student's submission where it lies; it is read when it is needed, so that a large class fits in memory."""
+    """A submission where it lies; it is read when it is needed, so that a large class fits in memory."""
 
     student: str
+    notebook: str
     read: Callable[[], Submission]
 
 
-def submissions(place: Path, assignment: str, notebook: str) -> Iterator[Submission]:
+@dataclass(frozen=True)
+class _File:
+    """A student's file.
+
+    Attributes:
+        may_be: the notebooks of the assignment that it may be.
+        told: it is the first of them, and its cells need not be asked.
+        read: returns the submission, given the notebook's name.
+    """
+
+    student: str
+    may_be: tuple[str, ...]
+    told: bool
+    read: Callable[[str], Submission]
+
+
+def submissions(place: Path, assignment: str, notebooks: Notebooks) -> Iterator[Submission]:
     """Yield the submissions under `place`, ordered by student. See `find`."""
-    return (one.read() for one in find(place, assignment, notebook))
+    return (one.read() for one in find(place, assignment, notebooks))
 
 
-def find(place: Path, assignment: str, notebook: str) -> list[Found]:
-    """Return what was handed in under `place`, ordered by student.
+def find(place: Path, assignment: str, notebooks: Notebooks) -> list[Found]:
+    """Return what was handed in under `place`, one a student and notebook, ordered by student.
 
     Args:
         place: nbgrader's submitted folder (STUDENT/ASSIGNMENT/NOTEBOOK.ipynb), a flat folder of STUDENT.ipynb, or a
-            zip of either, as an LMS makes it.
+            zip of either, as an LMS makes it. Where there are several notebooks, a file in a flat folder is
+            STUDENT_NOTEBOOK.ipynb or known by the exercises that it defines; one that nobody handed in is left out.
         assignment: for example "week01".
-        notebook: the theme's name, for example "attention".
+        notebooks: the exercises of each notebook: {"attention": ["softmax", "causal_mask"]}.
 
     Raises:
         IntakeError: when `place` is none of these.
@@ -77,50 +104,101 @@ def find(place: Path, assignment: str, notebook: str) -> list[Found]:
     if not place.exists():
         raise IntakeError(f"{place} is not there: collect {assignment} first, or name a folder or a zip")
     if place.is_dir():
-        found = list(_in_folder(place, assignment, notebook))
+        files = list(_in_folder(place, assignment, notebooks))
     elif zipfile.is_zipfile(place):
-        found = list(_in_zip(place, assignment, notebook))
+        files = list(_in_zip(place, assignment, notebooks))
     else:
         raise IntakeError(f"{place}: neither a folder of submissions nor a zip of one")
-    return _told_apart(sorted(found, key=lambda one: one.student), notebook)
+    return _told_apart(sorted(_sorted_out(files, notebooks), key=lambda one: (one.student, one.notebook)))
 
 
-def _told_apart(found: list[Found], notebook: str) -> list[Found]:
+def _told_apart(found: list[Found]) -> list[Found]:
     """Two files under one student's name are both reported: nobody can take another's place by a name."""
-    counts = Counter(one.student for one in found)
+    counts = Counter((one.student, one.notebook) for one in found)
     problem = "several files carry this student's name; keep one"
     return [
         one
-        if counts[one.student] == 1
-        else Found(one.student, partial(Submission, one.student, notebook, problem=problem))
+        if counts[one.student, one.notebook] == 1
+        else Found(one.student, one.notebook, partial(Submission, one.student, one.notebook, problem=problem))
         for one in found
     ]
 
 
-def _in_folder(place: Path, assignment: str, notebook: str) -> Iterator[Found]:
+def _sorted_out(files: list[_File], notebooks: Notebooks) -> list[Found]:
+    """Return what each file is, and what is missing of students who handed in another notebook."""
+    found, unknown = [], []
+    for file in files:
+        name = file.may_be[0] if file.told else _defined_in(file.read("").raw, notebooks)
+        if name in file.may_be:
+            found.append(Found(file.student, name, partial(file.read, name)))
+        elif name is None:
+            unknown.append(file)
+    known = {(one.student, one.notebook) for one in found}
+    open_places = [(file, name) for file in unknown for name in file.may_be if (file.student, name) not in known]
+    found += [Found(file.student, name, partial(_untold, file, name, notebooks)) for file, name in open_places]
+    known |= {(file.student, name) for file, name in open_places}
+    due = product({student for student, _ in known}, {notebook for _, notebook in known})
+    return found + [Found(*one, partial(_missing, *one)) for one in set(due) - known]
+
+
+def _defined_in(raw: bytes, notebooks: Notebooks) -> str | None:
+    """Return the notebook most of whose exercises a file defines, or None. No cell is parsed for it."""
+    defined = {name.decode() for name in _DEFINED.findall(raw)}
+    counts = {notebook: len(defined.intersection(exercises)) for notebook, exercises in notebooks.items()}
+    first, second = sorted(counts, key=counts.__getitem__, reverse=True)[:2]
+    return first if counts[first] > counts[second] else None
+
+
+def _untold(file: _File, name: str, notebooks: Notebooks) -> Submission:
+    one = file.read(name)
+    problem = f"nothing in it says whether it is {' or '.join(notebooks)}: end the file's name with that"
+    return one if one.problem else Submission(one.student, name, problem=problem)
+
+
+def _missing(student: str, notebook: str) -> Submission:
+    return Submission(student, notebook, problem=f"no {notebook}.ipynb was handed in", missing=True)
+
+
+def _in_folder(place: Path, assignment: str, notebooks: Notebooks) -> Iterator[_File]:
     for entry in sorted(os.scandir(place), key=lambda entry: entry.name):
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            student, path = entry.name, Path(entry.path, assignment, f"{notebook}.ipynb")
-            if not (path.parent.is_dir() or path.parent.is_symlink()):
+            folder = Path(entry.path, assignment)
+            if not (folder.is_dir() or folder.is_symlink()):
                 continue
+            there = any(os.path.lexists(folder / f"{name}.ipynb") for name in notebooks)
+            for name in notebooks:
+                read = partial(from_file, entry.name, place=place, path=folder / f"{name}.ipynb", others=there)
+                yield _File(_safe(entry.name), (name,), True, read)
         elif entry.name.endswith(".ipynb"):
-            student, path = entry.name.removesuffix(".ipynb"), Path(entry.path)
-        else:
-            continue
-        yield Found(_safe(student), partial(from_file, student, notebook, place, path))
+            student, may_be, told = _named(entry.name.removesuffix(".ipynb"), notebooks)
+            yield _File(_safe(student), may_be, told, partial(from_file, student, place=place, path=Path(entry.path)))
 
 
-def from_file(student: str, notebook: str, place: Path, path: Path) -> Submission:
-    """Return the submission in the file `path` below `place`; no link is followed on the way to it."""
+def _named(name: str, notebooks: Notebooks) -> tuple[str, tuple[str, ...], bool]:
+    """Return whose a file in a flat folder is by its name, the notebooks that it may be, and whether that tells."""
+    if len(notebooks) == 1:
+        return name, tuple(notebooks), True
+    for notebook in sorted(notebooks, key=len, reverse=True):
+        student, mark = name[: -len(notebook) - 1], name[-len(notebook) - 1 : -len(notebook)]
+        if student and mark in ("_", "-", " ") and name.endswith(notebook):
+            return student.split(LMS_MARK)[0], (notebook,), True
+    return name, tuple(notebooks), False
+
+
+def from_file(student: str, notebook: str, place: Path, path: Path, others: bool = False) -> Submission:
+    """Return the submission in the file `path` below `place`; no link is followed on the way to it.
+
+    Where there is none, it is missing if the student handed in `others`.
+    """
     if student != _safe(student):
         problem = f"the student's name is no name for a file: rename it to letters, digits and {OF_NAMES.strip()}"
         return Submission(_safe(student), notebook, problem=problem)
     try:
         raw = _read(place, path)
     except FileNotFoundError:
-        return Submission(student, notebook, problem=f"no {path.name} was handed in")
+        return replace(_missing(student, notebook), missing=others)
     except OSError as error:
         return Submission(student, notebook, problem=f"{path.name} cannot be read: {error.strerror or error}")
     return Submission(student, notebook, raw)
@@ -147,7 +225,7 @@ def _read(place: Path, path: Path) -> bytes:
         return stream.read(MAX_FILE + 1)
 
 
-def _in_zip(place: Path, assignment: str, notebook: str) -> Iterator[Found]:
+def _in_zip(place: Path, assignment: str, notebooks: Notebooks) -> Iterator[_File]:
     try:
         archive = zipfile.ZipFile(place)
     except zipfile.BadZipFile as error:
@@ -162,8 +240,8 @@ def _in_zip(place: Path, assignment: str, notebook: str) -> Iterator[Found]:
         if name.endswith(".ipynb") and not strange:
             folders.setdefault(tuple(folder), {})[member] = name.removesuffix(".ipynb")
     for folder, names in folders.items():
-        for member, student in _owners(folder, names, notebook, len(folders) == 1).items():
-            yield Found(_safe(student), partial(_from_member, archive, member, _safe(student), notebook))
+        for member, (student, may_be, told) in _owners(folder, names, notebooks, len(folders) == 1).items():
+            yield _File(_safe(student), may_be, told, partial(_from_member, archive, member, _safe(student)))
 
 
 def _steps(path: str, assignment: str) -> list[str]:
@@ -173,16 +251,21 @@ def _steps(path: str, assignment: str) -> list[str]:
 
 
 def _owners(
-    folder: tuple[str, ...], names: dict[zipfile.ZipInfo, str], notebook: str, only: bool
-) -> dict[zipfile.ZipInfo, str]:
-    """Return the student of each notebook in one folder of a zip; copies beside the right name do not count.
+    folder: tuple[str, ...], names: dict[zipfile.ZipInfo, str], notebooks: Notebooks, only: bool
+) -> dict[zipfile.ZipInfo, tuple[str, tuple[str, ...], bool]]:
+    """Return of each notebook in one folder of a zip what `_named` does; copies beside the right name do not count.
 
     A folder is a student's, but for the only one of a zip: that may be the flat folder itself, of STUDENT.ipynb.
     """
-    right = [member for member, name in names.items() if name == notebook]
-    if not folder or (only and not right and "_assignsubmission_" not in folder[-1]):
-        return names
-    return dict.fromkeys(right or names, folder[-1].split("_assignsubmission_")[0])
+    right = set(names.values()) & set(notebooks)
+    if not folder or (only and not right and LMS_MARK not in folder[-1]):
+        return {member: _named(name, notebooks) for member, name in names.items()}
+    student, owned = folder[-1].split(LMS_MARK)[0], {}
+    for member, name in names.items():
+        _, may_be, told = ("", (name,), True) if name in right else _named(name, notebooks)
+        if may_be := tuple(one for one in may_be if one == name or one not in right):
+            owned[member] = (student, may_be, told)
+    return owned
 
 
 def _from_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, student: str, notebook: str) -> Submission:

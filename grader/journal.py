@@ -23,7 +23,8 @@ ENVIRONMENT = ("torch", "numpy", "transformers", "ipython")
 
 def key(settings: Settings, submission: Submission) -> str:
     """Return the hash of all that decides a verdict: the submission and the circumstances."""
-    parts = [circumstances(settings), submission.student, submission.notebook, submission.sha256, submission.problem]
+    one = [submission.student, submission.notebook, submission.sha256, submission.problem, submission.missing]
+    parts = [circumstances(settings), *one]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from grader.assignment import Loaded, load, released
+from grader.assignment import Loaded, exercises_of, load, released
 from grader.candidate import ChannelLost, Link, LocalChannel
 from grader.children import Children, Nursery
 from grader.diagnose import diagnose
@@ -60,7 +60,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One week as the grader knows it.
+    """One notebook of a week as the grader knows it.
 
     Attributes:
         week: for example "week01".
@@ -143,14 +143,26 @@ class Assignment:
         return {"cells": cells, "twins": {name: one.exercise.twins for name, one in self.loaded.items()}}
 
 
-def assignment(root: Path, week: str) -> Assignment:
-    """Load the assignment of `week` from a course whose root is `root`.
+def assignments(root: Path, week: str) -> dict[str, Assignment]:
+    """Load the notebooks of `week`, by name, from a course whose root is `root`.
 
     Raises:
         FileNotFoundError: when solutions/ or assignments/ has no such week.
     """
-    name, template = released(root, week)
-    return Assignment(week, name, load(root / "solutions" / week), template)
+    templates = released(root, week)
+    loaded = load(root / "solutions" / week)
+    return {
+        name: Assignment(week, name, {one: loaded[one] for one in exercises_of(template) if one in loaded}, template)
+        for name, template in templates.items()
+    }
+
+
+def assignment(root: Path, week: str, notebook: str | None = None) -> Assignment:
+    """Load one notebook of `week`; it need not be named where it is the only one."""
+    found = assignments(root, week)
+    if notebook is None:
+        (notebook,) = found
+    return found[notebook]
 
 
 def judge(

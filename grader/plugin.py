@@ -45,7 +45,7 @@ class TrustedGrade(NbGraderPreprocessor):
         verdict = worker.grade(submission)
         if verdict.json["status"] != "graded":
             raise NotGraded(f"{place['student']}: {verdict.json['error']}")
-        return autograded(worker.assignment.template, verdict), resources
+        return autograded(worker.assignments[place["notebook"]].template, verdict), resources
 
 
 def _worker(root: Path, week: str) -> Worker:

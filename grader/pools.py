@@ -64,7 +64,7 @@ class LocalPool:
         waiting.put_back(first)
         crew: dict[Connection, _Hand] = {}
         leaving: list[_Hand] = []
-        modules = (*MODULES, *libraries_of(released(self._settings.root, self._settings.week)[1]))
+        modules = (*MODULES, *libraries_of(*released(self._settings.root, self._settings.week).values()))
         launch = Launch(self._settings.limits, self._settings.isolation, modules, self._jobs)
         controls = list(launch.controls)
         meanwhile = self._meanwhile

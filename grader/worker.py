@@ -12,7 +12,7 @@ import torch
 from grader.assignment import libraries_of
 from grader.candidate import without_control_characters
 from grader.intake import Reader, Submission
-from grader.judge import assignment, judge
+from grader.judge import Assignment, assignments, judge
 from grader.run import ExerciseResult
 from grader.sandbox import Zygote
 from grader.sandbox.launch import MODULES
@@ -25,7 +25,7 @@ _OWN = str(Path(__file__).parent / "sandbox")  # Python reads it, to show where 
 
 
 class Worker:
-    """One warm zygote, one reader, and the exercises of one assignment.
+    """One warm zygote, and of each notebook of one week a reader and the exercises.
 
     Args:
         settings: what decides a verdict.
@@ -35,30 +35,32 @@ class Worker:
     def __init__(self, settings: Settings, control: socket.socket | None = None):
         torch.set_num_threads(1)
         self.settings = settings
-        self.assignment = assignment(settings.root, settings.week)
-        modules = (*MODULES, *libraries_of(self.assignment.template))
+        self.assignments = assignments(settings.root, settings.week)
+        modules = (*MODULES, *libraries_of(*(one.template for one in self.assignments.values())))
         self._zygote = Zygote(settings.limits, settings.isolation, modules, control)
         self._zygote.__enter__()
-        self._reader = Reader(self.assignment.for_the_reader)
+        self._readers = {name: Reader(one.for_the_reader) for name, one in self.assignments.items()}
         self._graded_any = False
 
     def __enter__(self) -> "Worker":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._reader.__exit__()
+        for reader in self._readers.values():
+            reader.__exit__()
         self._zygote.__exit__(None, None, None)
 
     def grade(self, submission: Submission) -> Verdict:
         """Return the verdict on one submission; whatever is wrong with it, or with the grader, becomes one too."""
         started = time.perf_counter()
+        assignment = self.assignments[submission.notebook]
         report = {
             "student": submission.student,
             "notebook": submission.notebook,
             "sha256": submission.sha256,
-            "status": "unreadable",
+            "status": "missing" if submission.missing else "unreadable",
             "score": None,
-            "max_score": self.assignment.max_score,
+            "max_score": assignment.max_score,
             "seconds": 0.0,
             "flags": [],
             "error": submission.problem or None,
@@ -67,7 +69,7 @@ class Worker:
         verdict = Verdict(report, {}, {}, None)
         try:
             if not submission.problem:
-                self._graded(submission, verdict)
+                self._graded(assignment, submission, verdict)
         except Exception as error:
             # Whatever breaks here is the grader's fault: the instructor is told, the student gets no score.
             report.update(status="grader_error", score=None, error=f"{type(error).__name__}: {error}", exercises=[])
@@ -78,20 +80,20 @@ class Worker:
             gc.freeze()
         return verdict
 
-    def _graded(self, submission: Submission, verdict: Verdict) -> None:
-        report, reading = verdict.json, self._reader.read(submission.raw)
+    def _graded(self, assignment: Assignment, submission: Submission, verdict: Verdict) -> None:
+        report, reading = verdict.json, self._readers[assignment.notebook].read(submission.raw)
         if "unreadable" in reading:
             report["error"] = reading["unreadable"]
             return
         verdict.reading = reading
         cells = [reading["dropped"].get(str(i), reading["cells"][i]["source"]) for i in reading["run"]]
-        judged = judge(self.assignment, cells, self._zygote, self.settings.seed, self._blank(reading))
+        judged = judge(assignment, cells, self._zygote, self.settings.seed, _blank(assignment, reading))
         report["error"], verdict.timed_out = judged.error, judged.timed_out
         verdict.outputs = {i: _text(outcome) for i, outcome in zip(reading["run"], judged.outcomes, strict=False)}
         for result in judged.results:
             _explain_missing(result, reading, verdict.outputs)
             result.flags = reading["twins"].get(result.name, [])
-            hints = self.assignment.book[result.name]["hints"]
+            hints = assignment.book[result.name]["hints"]
             verdict.pages[result.name] = _shown(result, hints[0] if hints else None)
         report["exercises"] = [exercise_json(result) for result in judged.results]
         report["score"] = round(sum(result.score for result in judged.results), 2)
@@ -100,13 +102,14 @@ class Worker:
             report["flags"].append({"kind": "unconfined", "detail": "graded with --isolation=none"})
         report["status"] = "graded"
 
-    def _blank(self, reading: dict) -> set[str]:
-        """Return the exercises that no cell, but for the release's own stubs, so much as names."""
-        stubs = self.assignment.stubs
-        text = "\n".join(
-            reading["cells"][i]["source"] for i in reading["run"] if reading["cells"][i]["source"] not in stubs
-        )
-        return set(self.assignment.loaded) - reading["twins"].keys() - set(re.findall(r"\w+", text))
+
+def _blank(assignment: Assignment, reading: dict) -> set[str]:
+    """Return the exercises that no cell, but for the release's own stubs, so much as names."""
+    stubs = assignment.stubs
+    text = "\n".join(
+        reading["cells"][i]["source"] for i in reading["run"] if reading["cells"][i]["source"] not in stubs
+    )
+    return set(assignment.loaded) - reading["twins"].keys() - set(re.findall(r"\w+", text))
 
 
 def _shown(result: ExerciseResult, hint: str | None) -> str:

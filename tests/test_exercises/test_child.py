@@ -8,7 +8,7 @@ import torch
 from grader.assignment import libraries_of, released
 from grader.candidate import Link, LocalChannel
 from grader.diagnose import diagnose
-from grader.judge import assignment
+from grader.judge import Assignment, assignments
 from grader.run import run_checks
 from grader.sandbox import Zygote
 from grader.sandbox.launch import MODULES
@@ -20,7 +20,7 @@ SAMPLE = 4  # of an exercise's mutants, spread evenly, in the quick run
 @pytest.fixture(scope="module")
 def zygote(root):
     weeks = sorted(folder.name for folder in (root / "assignments").iterdir())
-    modules = dict.fromkeys(name for week in weeks for name in libraries_of(released(root, week)[1]))
+    modules = dict.fromkeys(name for week in weeks for name in libraries_of(*released(root, week).values()))
     with Zygote(modules=(*MODULES, *modules)) as zygote:
         yield zygote
 
@@ -35,14 +35,21 @@ def said(loaded, book, channel) -> list:
 
 
 @functools.cache
+def course_of(root) -> dict[tuple[str, str], Assignment]:
+    """The notebook that each exercise is in, by week and exercise."""
+    weeks = sorted(folder.name for folder in (root / "assignments").iterdir())
+    return {(week, name): one for week in weeks for one in assignments(root, week).values() for name in one.loaded}
+
+
+@functools.cache
 def cases(root, whole: bool) -> list:
     found = []
-    for week in sorted(folder.name for folder in (root / "assignments").iterdir()):
-        for name, one in assignment(root, week).loaded.items():
-            mutants = [mutant.name for mutant in one.exercise.mutants]
-            step = 1 if whole else max(1, len(mutants) // SAMPLE)
-            variants = [variant.__name__ for variant in one.exercise.variants]
-            found += [(week, name, answer) for answer in [name, *variants, *mutants[::step], None]]
+    for (week, name), course in course_of(root).items():
+        one = course.loaded[name]
+        mutants = [mutant.name for mutant in one.exercise.mutants]
+        step = 1 if whole else max(1, len(mutants) // SAMPLE)
+        variants = [variant.__name__ for variant in one.exercise.variants]
+        found += [(week, name, answer) for answer in [name, *variants, *mutants[::step], None]]
     return found
 
 
@@ -55,7 +62,7 @@ def pytest_generate_tests(metafunc):
 
 def compare(root, zygote, case) -> None:
     week, name, answer = case
-    course = assignment(root, week)
+    course = course_of(root)[week, name]
     one = course.loaded[name]
     if answer is None:
         stub = next(c for c in course.template["cells"] if c["metadata"]["nbgrader"]["grade_id"] == name)

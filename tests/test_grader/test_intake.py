@@ -10,6 +10,7 @@ import pytest
 from grader.intake import MAX_FILE, IntakeError, Reader, submissions
 from grader.judge import assignment
 
+ATTENTION = {"attention": ["softmax", "causal_mask"]}
 ANSWER = "def softmax(x, dim=-1):\n    return x"
 
 
@@ -163,7 +164,7 @@ def test_nbgraders_folder_is_read_and_links_are_not_followed(tmp_path):
     (place / "fay/week01/attention.ipynb").unlink()
     (place / "fay/week01/pipe").rename(place / "fay/week01/attention.ipynb")
     hand_in(place, "gil").unlink()
-    found = {one.student: one for one in submissions(place, "week01", "attention")}
+    found = {one.student: one for one in submissions(place, "week01", ATTENTION)}
     assert found["ada"].raw == b"1"
     assert found["fay"].problem.endswith("it is no regular file")
     assert "no attention.ipynb was handed in" in found["gil"].problem
@@ -176,7 +177,7 @@ def test_a_huge_file_is_refused(tmp_path):
     path = hand_in(tmp_path, "ada")
     with path.open("wb") as file:
         file.truncate(MAX_FILE + 1)
-    (one,) = submissions(tmp_path, "week01", "attention")
+    (one,) = submissions(tmp_path, "week01", ATTENTION)
     assert "larger than 20 MB" in one.problem
 
 
@@ -184,7 +185,7 @@ def test_a_flat_folder_and_a_zip_of_an_lms(tmp_path):
     flat = tmp_path / "flat"
     flat.mkdir()
     (flat / "ada.ipynb").write_bytes(b"1")
-    assert [one.student for one in submissions(flat, "week01", "attention")] == ["ada"]
+    assert [one.student for one in submissions(flat, "week01", ATTENTION)] == ["ada"]
     packed = tmp_path / "lms.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("Ada L_17_assignsubmission_file_/attention.ipynb", "1")
@@ -192,7 +193,7 @@ def test_a_flat_folder_and_a_zip_of_an_lms(tmp_path):
         archive.writestr("../../etc/cron.ipynb", "3")
         archive.writestr("__MACOSX/._bob.ipynb", "x")
         archive.writestr("bomb/attention.ipynb", b"0" * (MAX_FILE + 1), zipfile.ZIP_DEFLATED)
-    found = {one.student: one for one in submissions(packed, "week01", "attention")}
+    found = {one.student: one for one in submissions(packed, "week01", ATTENTION)}
     assert set(found) == {"Ada L_17", "bob", "etc", "bomb"}
     assert found["bob"].raw == b"2"
     assert "unpacks to more than 20 MB" in found["bomb"].problem
@@ -202,7 +203,7 @@ def zipped(path, names: list[str]):
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
             archive.writestr(name, name)
-    return {one.student: one for one in submissions(path, "week01", "attention")}
+    return {one.student: one for one in submissions(path, "week01", ATTENTION)}
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_two_notebooks_of_one_folder_are_no_two_students(tmp_path):
 @pytest.mark.parametrize("student", ["Ωmega 7", "हिन्दी", "O'Brien, Al", "x" * 200])
 def test_names_of_people_are_fine(tmp_path, student):
     hand_in(tmp_path, student)
-    (one,) = submissions(tmp_path, "week01", "attention")
+    (one,) = submissions(tmp_path, "week01", ATTENTION)
     assert (one.student, one.problem) == (student, "")
 
 
@@ -249,7 +250,7 @@ def test_names_of_people_are_fine(tmp_path, student):
 )
 def test_names_that_would_do_harm_are_refused(tmp_path, student, safe):
     hand_in(tmp_path, student)
-    (one,) = submissions(tmp_path, "week01", "attention")
+    (one,) = submissions(tmp_path, "week01", ATTENTION)
     assert one.student == safe
     assert "rename it" in one.problem
 
@@ -260,18 +261,18 @@ def test_nobody_takes_anothers_place_by_a_name(tmp_path):
         archive.writestr("x/bob/attention.ipynb", "1")
         archive.writestr("y/bob/attention.ipynb", "2")
     (tmp_path / "two.zip").write_bytes(packed.getvalue())
-    found = list(submissions(tmp_path / "two.zip", "week01", "attention"))
+    found = list(submissions(tmp_path / "two.zip", "week01", ATTENTION))
     assert ["several files" in one.problem for one in found] == [True, True]
 
 
 def test_a_place_that_is_neither_gets_one_line(tmp_path):
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(IntakeError, match="neither a folder of submissions nor a zip"):
-        list(submissions(tmp_path / "x.txt", "week01", "attention"))
+        list(submissions(tmp_path / "x.txt", "week01", ATTENTION))
     with pytest.raises(IntakeError, match="collect week01 first"):
-        list(submissions(tmp_path / "nowhere", "week01", "attention"))
+        list(submissions(tmp_path / "nowhere", "week01", ATTENTION))
     zipped(tmp_path / "cut.zip", ["ada.ipynb"])
     raw = (tmp_path / "cut.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(raw.replace(b"PK\x01\x02", b"PK\x00\x00"))
     with pytest.raises(IntakeError, match="broken zip"):
-        list(submissions(tmp_path / "cut.zip", "week01", "attention"))
+        list(submissions(tmp_path / "cut.zip", "week01", ATTENTION))

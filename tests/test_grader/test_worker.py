@@ -24,7 +24,7 @@ def grade(worker):
     """Return a function that grades a notebook with these cells, by the exercises' names, in the stubs' places."""
 
     def graded(**answers: str):
-        notebook = json.loads(json.dumps(worker.assignment.template))
+        notebook = json.loads(json.dumps(worker.assignments["attention"].template))
         for cell in notebook["cells"]:
             cell["source"] = answers.get(cell["metadata"]["nbgrader"]["grade_id"], cell["source"])
         return worker.grade(Submission("ada", "attention", json.dumps(notebook).encode()))
@@ -89,7 +89,8 @@ def test_cells_that_end_every_process_leave_nothing_to_grade(grade):
 
 
 def test_a_stub_that_was_tried_out_is_still_not_attempted(grade, worker):
-    stub = next(c for c in worker.assignment.template["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "softmax")
+    cells = worker.assignments["attention"].template["cells"]
+    stub = next(cell for cell in cells if cell["metadata"]["nbgrader"]["grade_id"] == "softmax")
     verdict = grade(softmax="".join(stub["source"]) + "\nsoftmax(torch.ones(3))")
     assert exercise(verdict, "softmax")["status"] == "not_attempted"
 

@@ -107,7 +107,8 @@ class Test:
         """Perplexity, and the mean KL divergence from the full model in nats a token."""
         said = self.log_probabilities(model)
         loss = F.nll_loss(said, self.ids[:, 1:][self.kept])
-        return math.exp(loss.item()), F.kl_div(said, self.full, log_target=True, reduction="batchmean").item()
+        divergence = F.kl_div(said, self.full, log_target=True, reduction="batchmean").item()
+        return math.exp(loss.item()), max(divergence, 0.0)  # rounding of sums may take 0 below 0
 
     def marks(self, model: nn.Module) -> list[bool]:
         """For each question, whether the model answers it right."""

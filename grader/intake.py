@@ -31,7 +31,7 @@ FORMULA = "+-@"  # no name starts with what a table would compute
 LMS_MARK = "_assignsubmission_"  # what Moodle puts after a student's name
 Notebooks = Mapping[str, Collection[str]]
 _ANOTHER_WEEK = re.compile(r"week\d\d")
-_DEFINED = re.compile(rb"(?:def|class)\s+([A-Za-z_]\w*)")
+_WORD = re.compile(rb"[A-Za-z_]\w*")
 
 
 class IntakeError(Exception):
@@ -94,7 +94,7 @@ def find(place: Path, assignment: str, notebooks: Notebooks) -> list[Found]:
     Args:
         place: nbgrader's submitted folder (STUDENT/ASSIGNMENT/NOTEBOOK.ipynb), a flat folder of STUDENT.ipynb, or a
             zip of either, as an LMS makes it. Where there are several notebooks, a file in a flat folder is
-            STUDENT_NOTEBOOK.ipynb or known by the exercises that it defines; one that nobody handed in is left out.
+            STUDENT_NOTEBOOK.ipynb or told by the exercises that it names; one that nobody handed in is left out.
         assignment: for example "week01".
         notebooks: the exercises of each notebook: {"attention": ["softmax", "causal_mask"]}.
 
@@ -128,7 +128,7 @@ def _sorted_out(files: list[_File], notebooks: Notebooks) -> list[Found]:
     """Return what each file is, and what is missing of students who handed in another notebook."""
     found, unknown = [], []
     for file in files:
-        name = file.may_be[0] if file.told else _defined_in(file.read("").raw, notebooks)
+        name = file.may_be[0] if file.told else _told_by_exercises(file.read("").raw, notebooks)
         if name in file.may_be:
             found.append(Found(file.student, name, partial(file.read, name)))
         elif name is None:
@@ -141,10 +141,10 @@ def _sorted_out(files: list[_File], notebooks: Notebooks) -> list[Found]:
     return found + [Found(*one, partial(_missing, *one)) for one in set(due) - known]
 
 
-def _defined_in(raw: bytes, notebooks: Notebooks) -> str | None:
-    """Return the notebook most of whose exercises a file defines, or None. No cell is parsed for it."""
-    defined = {name.decode() for name in _DEFINED.findall(raw)}
-    counts = {notebook: len(defined.intersection(exercises)) for notebook, exercises in notebooks.items()}
+def _told_by_exercises(raw: bytes, notebooks: Notebooks) -> str | None:
+    """Return the notebook more of whose exercises a file names than of any other, or None. It is not parsed for it."""
+    words = {word.decode() for word in _WORD.findall(raw.replace(b"\\n", b"\n"))}
+    counts = {notebook: len(words.intersection(exercises)) for notebook, exercises in notebooks.items()}
     first, second = sorted(counts, key=counts.__getitem__, reverse=True)[:2]
     return first if counts[first] > counts[second] else None
 

@@ -276,3 +276,86 @@ def test_a_place_that_is_neither_gets_one_line(tmp_path):
     (tmp_path / "cut.zip").write_bytes(raw.replace(b"PK\x01\x02", b"PK\x00\x00"))
     with pytest.raises(IntakeError, match="broken zip"):
         list(submissions(tmp_path / "cut.zip", "week01", ATTENTION))
+
+
+TWO = {"quantizers": ["pack_int4", "unpack_int4", "gptq_quantize"], "inference": ["KVCache", "speculative_step"]}
+QUANTIZERS = b'{"cells": [{"source": "def pack_int4(q):\\n  return q"}, {"source": ["def gptq_quantize(w):\\n"]}]}'
+INFERENCE = b'{"cells": [{"source": ["x = pack_int4\\nKVCache = Cache\\nspeculative_step = step"]}]}'
+
+
+def put(place, name: str, raw: bytes) -> None:
+    (place / name).parent.mkdir(parents=True, exist_ok=True)
+    (place / name).write_bytes(raw)
+
+
+def of_two(place) -> dict:
+    return {(one.student, one.notebook): one for one in submissions(place, "week07", TWO)}
+
+
+def test_two_notebooks_in_nbgraders_folder(tmp_path):
+    put(tmp_path, "ada/week07/quantizers.ipynb", b"1")
+    put(tmp_path, "ada/week07/inference.ipynb", b"2")
+    put(tmp_path, "bob/week07/quantizers.ipynb", b"3")
+    put(tmp_path, "cai/week07/notes.txt", b"4")
+    found = of_two(tmp_path)
+    assert list(found) == [(name, notebook) for name in ("ada", "bob", "cai") for notebook in sorted(TWO)]
+    assert found["ada", "quantizers"].raw == b"1"
+    assert found["ada", "inference"].raw == b"2"
+    assert found["bob", "quantizers"].raw == b"3"
+    assert found["bob", "inference"].problem == "no inference.ipynb was handed in"
+    assert {key for key, one in found.items() if one.missing} == {("bob", "inference")}
+    assert found["cai", "inference"].problem == "no inference.ipynb was handed in"
+
+
+def test_two_notebooks_in_a_flat_folder_are_told_by_name_or_by_exercises(tmp_path):
+    put(tmp_path, "ada_quantizers.ipynb", b"1")
+    put(tmp_path, "ada-inference.ipynb", b"2")
+    put(tmp_path, "bob.ipynb", INFERENCE)
+    put(tmp_path, "Cai L_7_assignsubmission_file_quantizers.ipynb", b"3")
+    put(tmp_path, "dot.ipynb", b"{}")
+    put(tmp_path, "eva.ipynb", QUANTIZERS)
+    put(tmp_path, "eva_inference.ipynb", b"4")
+    found = of_two(tmp_path)
+    assert {one.student for one in found.values()} == {"ada", "bob", "Cai L_7", "dot", "eva"}
+    assert found["ada", "quantizers"].raw == b"1"
+    assert found["ada", "inference"].raw == b"2"
+    assert found["bob", "inference"].raw == INFERENCE
+    assert found["eva", "quantizers"].raw == QUANTIZERS
+    assert found["eva", "inference"].raw == b"4"
+    missing = {("bob", "quantizers"), ("Cai L_7", "inference")}
+    assert {key for key, one in found.items() if one.missing} == missing
+    for notebook in TWO:
+        assert "whether it is quantizers or inference" in found["dot", notebook].problem
+
+
+def test_two_files_for_one_of_two_notebooks_are_both_reported(tmp_path):
+    put(tmp_path, "ada_inference.ipynb", b"1")
+    put(tmp_path, "ada.ipynb", INFERENCE)
+    put(tmp_path, "ada_quantizers.ipynb", b"2")
+    found = list(submissions(tmp_path, "week07", TWO))
+    problems = [(one.notebook, one.problem.partition(" ")[0]) for one in found]
+    assert problems == [("inference", "several"), ("inference", "several"), ("quantizers", "")]
+
+
+def test_a_notebook_that_nobody_put_into_a_flat_folder_is_left_out(tmp_path):
+    put(tmp_path, "ada.ipynb", INFERENCE)
+    put(tmp_path, "bob_inference.ipynb", b"1")
+    assert list(of_two(tmp_path)) == [("ada", "inference"), ("bob", "inference")]
+
+
+@pytest.mark.parametrize("folder", ["s/{}/week07/", "{}_17_assignsubmission_file_/", "{}/"])
+def test_two_notebooks_in_a_zip(tmp_path, folder):
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        archive.writestr(folder.format("ada") + "quantizers.ipynb", "1")
+        archive.writestr(folder.format("ada") + "quantizers-Copy1.ipynb", QUANTIZERS)
+        archive.writestr(folder.format("ada") + "inference.ipynb", "2")
+        archive.writestr(folder.format("ada") + "old_inference.ipynb", "3")
+        archive.writestr(folder.format("bob") + "inference.ipynb", "4")
+        archive.writestr(folder.format("bob") + "mine.ipynb", QUANTIZERS)
+        archive.writestr(folder.format("cai") + "inference.ipynb", "5")
+        archive.writestr(folder.format("cai") + "inference (1).ipynb", INFERENCE)
+    found = of_two(tmp_path / "class.zip")
+    raw = {("ada", "quantizers"): b"1", ("ada", "inference"): b"2", ("bob", "quantizers"): QUANTIZERS}
+    raw |= {("bob", "inference"): b"4", ("cai", "inference"): b"5", ("cai", "quantizers"): b""}
+    assert {(student.partition("_")[0], notebook): one.raw for (student, notebook), one in found.items()} == raw
+    assert [one.missing for one in found.values() if one.problem] == [True]

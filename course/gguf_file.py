@@ -90,6 +90,7 @@ def _add_tokenizer(writer: GGUFWriter, tokenizer, size: int) -> None:
 def _add_tensors(writer: GGUFWriter, model, encode: Encode) -> None:
     settings = model.config
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, settings.num_hidden_layers)
+    kinds: set[GGMLQuantizationType] = set()
     for name, tensor in model.state_dict().items():
         if name == "lm_head.weight" and settings.tie_word_embeddings:
             continue
@@ -99,4 +100,7 @@ def _add_tensors(writer: GGUFWriter, model, encode: Encode) -> None:
         elif name.endswith("k_proj.weight"):
             weight = neighbours(weight, settings.num_key_value_heads)
         stored, kind = encode(weight) if weight.ndim == 2 else in_full(weight)
+        kinds.add(kind)
         writer.add_tensor(names.get_name(name, (".weight",)), stored, raw_dtype=kind)
+    if any(gguf.GGML_QUANT_SIZES[kind][0] > 1 for kind in kinds):  # stored in blocks
+        writer.add_quantization_version(gguf.GGML_QUANT_VERSION)

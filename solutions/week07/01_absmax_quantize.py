@@ -459,6 +459,28 @@ def from_the_mean(x, bits=8):
     return _in_steps_of(scale, x, bits), scale
 
 
+@absmax_quantize.mutant(
+    "Zeros come back as they came, in floating point. Their q is `torch.int8` too: `torch.zeros_like(x, dtype=torch.int8)`."
+)
+def zeros_as_they_came(x, bits=8):
+    scale = x.abs().amax() / _top(bits)
+    return (_in_steps_of(scale, x, bits) if scale > 0 else x.clone()), scale
+
+
+@absmax_quantize.mutant("q is flat. Give it x's shape.")
+def flat(x, bits=8):
+    return _in_steps_of(_scale(x, bits), x, bits).flatten(), _scale(x, bits)
+
+
+@absmax_quantize.mutant(
+    "You cut off the largest numbers (`quantile` or the like) to make the steps shorter. Here the largest lands on the last step."
+)
+def largest_cut_off(x, bits=8):
+    largest = x.abs().flatten().quantile(0.99)
+    scale = torch.where(largest > 0, largest, 1.0) / _top(bits)
+    return _in_steps_of(scale, x, bits), scale
+
+
 @absmax_quantize.mutant("You return x after rounding, q · scale. Return q itself, as int8, and the scale.")
 def dequantized(x, bits=8):
     return _in_steps_of(_scale(x, bits), x, bits) * _scale(x, bits), _scale(x, bits)

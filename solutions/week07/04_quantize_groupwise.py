@@ -326,6 +326,16 @@ def steps_of_an_eighth_unclamped(w, group_size, bits=4):
 
 
 @quantize_groupwise.mutant(
+    "The scale is the largest divided by 2^(b−1), and q runs from −8 to 7: a largest that is positive is cut. Divide by 2^(b−1) − 1."
+)
+def steps_of_an_eighth_down_to_minus_eight(w, group_size, bits=4):
+    groups = _groups(w, group_size)
+    scales = _safe(groups.abs().amax(-1, keepdim=True) / 2 ** (bits - 1))
+    q = (groups / scales).round().clamp(-(2 ** (bits - 1)), _top(bits))
+    return q.to(torch.int8).flatten(-2), scales.squeeze(-1)
+
+
+@quantize_groupwise.mutant(
     "The scale divides the largest by all 2^b − 1 steps. Half of them are for the other sign: divide by 2^(b−1) − 1."
 )
 def all_steps_for_one_sign(w, group_size, bits=4):
@@ -545,6 +555,16 @@ def divides_all_numbers(w, group_size, bits=4):
     q, scales = _right(w.flatten(), group_size, bits)
     fits = w.shape[-1] % group_size == 0
     return q.view(w.shape), scales.view(*w.shape[:-1], -1) if fits else scales
+
+
+@quantize_groupwise.mutant(
+    "You check whether the group divides all numbers of the tensor, and the scales find no shape then. It must divide the last dimension: raise `ValueError` where it does not."
+)
+def divides_all_numbers_and_breaks(w, group_size, bits=4):
+    if w.numel() % group_size:
+        raise ValueError("does not divide")
+    q, scales = _right(w.flatten(), group_size, bits)
+    return q.view(w.shape), scales.view(*w.shape[:-1], -1)
 
 
 @quantize_groupwise.mutant(

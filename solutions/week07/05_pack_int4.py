@@ -299,6 +299,15 @@ def eight_accepted(q):
     return _joined(q[..., 0::2], q[..., 1::2])
 
 
+@pack_int4.mutant(
+    "You check `abs() > 8` in int8, where abs(−128) is −128 and 8 passes. Compare with both ends: −8 and 7."
+)
+def size_in_int8(q):
+    if q.shape[-1] % 2 or (q.abs() > 8).any():
+        raise ValueError("odd, or too large")
+    return _joined(q[..., 0::2], q[..., 1::2])
+
+
 @pack_int4.mutant("You refuse −8, which fits: its four bits are 1000. The range is −8 to 7.")
 def minus_eight_refused(q):
     if q.shape[-1] % 2 or (q.int().abs() > 7).any():
@@ -354,6 +363,13 @@ def even_in_all(q):
         raise ValueError("odd, or not in −8 to 7")
     if q.shape[-1] % 2:
         return _joined(q.reshape(-1)[0::2], q.reshape(-1)[1::2])
+    return _joined(q[..., 0::2], q[..., 1::2])
+
+
+@pack_int4.mutant("You check the first dimension (`len(q)`). The last must be even: `q.shape[-1]`.")
+def first_dimension_even(q):
+    if len(q) % 2 or (q < -8).any() or (q > 7).any():
+        raise ValueError("odd, or not in −8 to 7")
     return _joined(q[..., 0::2], q[..., 1::2])
 
 

@@ -169,6 +169,13 @@ def stacked_before(packed):
     return torch.stack([*map(_signed, _halves(packed))], -2).flatten(-2).to(torch.int8)
 
 
+@unpack_int4.mutant(
+    "All low halves come first, then all high ones, and none is negative. The two halves of a byte stand side by side, and 8 to 15 are 16 less."
+)
+def one_after_the_other_without_sign(packed):
+    return torch.cat(_halves(packed), -1).to(torch.int8)
+
+
 @unpack_int4.mutant("The pairs still have a dimension of their own. Flatten the last two: `flatten(-2)`.")
 def not_flattened(packed):
     return torch.stack([*map(_signed, _halves(packed))], -1).to(torch.int8)

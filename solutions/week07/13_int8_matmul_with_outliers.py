@@ -281,6 +281,13 @@ def outliers_of_the_weights(x, w, threshold=6.0):
     return _product(x, w, (w.abs() >= threshold).any(1))
 
 
+@int8_matmul_with_outliers.mutant(
+    "One outlier, and everything stays in full precision. Only the features that are outliers do."
+)
+def all_or_nothing(x, w, threshold=6.0):
+    return x @ w if (x.abs() >= threshold).any() else _in_eight_bits(x, w)
+
+
 @int8_matmul_with_outliers.mutant("The outliers are left out: their product, in full precision, must be added.")
 def outliers_dropped(x, w, threshold=6.0):
     return _in_eight_bits(*_usual(x, w, _outliers(x, threshold)))
@@ -561,6 +568,14 @@ def tables_only(x, w, threshold=6.0):
 )
 def flat(x, w, threshold=6.0):
     return _product(x, w, _outliers(x, threshold)).reshape(-1, w.shape[1])
+
+
+@int8_matmul_with_outliers.mutant(
+    "One row comes back as a table of one row, (1, out): scales of w with `keepdim=True` add a dimension. Give the result x's own dimensions."
+)
+def one_row_as_a_table(x, w, threshold=6.0):
+    result = _product(x, w, _outliers(x, threshold))
+    return result[None] if x.dim() == 1 else result
 
 
 @int8_matmul_with_outliers.mutant("The result is float64. Give it x's dtype.")

@@ -113,6 +113,9 @@ def stale(pages: dict[str, dict[str, dict]] | None = None) -> list[str]:
         for path, text in made.items():
             if not _is_current(path, text):
                 messages.append(f"{path.relative_to(ROOT)} is not what solutions/{week}/*.py gives: run `make build`.")
+        opened = {one.opening for one in loaded(week).values()}
+        for path in sorted(set((ROOT / "solutions" / week).glob("*.md")) - opened):
+            messages.append(f"{_place(path)} opens no notebook: name it NN_theme.md, with NN_name.py after it.")
         for folder in ("solutions", "assignments"):
             for path in sorted(set((ROOT / folder / week).glob("*.ipynb")) - set(made)):
                 messages.append(f"{path.relative_to(ROOT)} has no NN_{path.stem}.md in solutions/{week}: delete it.")

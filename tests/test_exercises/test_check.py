@@ -176,6 +176,33 @@ def test_an_answer_that_stands_in_an_assignment_is_a_leak(check, tmp_path, monke
     assert "make build" in leak
 
 
+def test_a_notebook_is_opened_by_one_markdown_file_before_its_exercises(check, tmp_path):
+    (tmp_path / "01_double.py").write_text(SOUND)
+    with pytest.raises(check.assignments.BuildError, match=r"01_double\.py: no notebook is open; write NN_theme\.md"):
+        check.assignments.notebooks(load(tmp_path))
+    (tmp_path / "00_first.md").touch()
+    (tmp_path / "02_first.md").touch()
+    (tmp_path / "03_twice.py").write_text(SOUND.replace("double", "twice"))
+    with pytest.raises(check.assignments.BuildError, match=r"02_first\.md: a second notebook named 'first'"):
+        check.assignments.notebooks(load(tmp_path))
+    (tmp_path / "02_first.md").rename(tmp_path / "02_second.md")
+    found = check.assignments.notebooks(load(tmp_path))
+    assert {name: list(ones) for name, ones in found.items()} == {"first": ["double"], "second": ["twice"]}
+
+
+def test_a_name_that_two_exercises_of_one_notebook_define_is_a_clash(check, tmp_path, monkeypatch):
+    source = SOUND.replace("leaves_alone(double, torch.tensor([1.0]))", "leaves_alone(double, INPUT)")
+    source += "\n\nINPUT = torch.tensor([1.0])\n"
+    (tmp_path / "01_double.py").write_text(source)
+    (tmp_path / "03_twice.py").write_text(source.replace("double", "twice"))
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    (clash,) = check._clashes(load(tmp_path))
+    assert clash == "03_twice.py: `INPUT` is also a name of the checks of double: rename it."
+    (tmp_path / "00_first.md").touch()
+    (tmp_path / "02_second.md").touch()
+    assert list(check._clashes(load(tmp_path))) == []
+
+
 def test_a_name_that_no_exercise_has_proves_nothing(check, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["check.py", "sofmax"])
     assert check.main() == 1

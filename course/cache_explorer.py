@@ -99,11 +99,14 @@ def draw(
 def explore(model: str = "Llama 3.1 8B") -> Explorer:
     """The widget; choosing a model fills in its published shape."""
     start = shape(model)
-    narrow = ipywidgets.Layout(width="13em")
+
+    def wide(words: str) -> ipywidgets.Layout:
+        """Room for the label and five digits."""
+        return ipywidgets.Layout(width=f"{len(words) // 2 + 8}em")
 
     def whole(name: str, most: int, words: str) -> ipywidgets.BoundedIntText:
         least = 0 if name in ("windowed", "window", "latent") else 1
-        return ipywidgets.BoundedIntText(getattr(start, name), least, most, description=words, layout=narrow)
+        return ipywidgets.BoundedIntText(getattr(start, name), least, most, description=words, layout=wide(words))
 
     bits = [("16", 16), ("8", 8), ("4", 4), ("2", 2)]
     explorer = Explorer(
@@ -122,7 +125,7 @@ def explore(model: str = "Llama 3.1 8B") -> Explorer:
         window=whole("window", 131_072, "Window"),
         latent=whole("latent", 8192, "Latent numbers"),
         parameters=ipywidgets.BoundedFloatText(
-            start.parameters, min=0.001, max=2000, description="Billion weights", layout=narrow
+            start.parameters, min=0.001, max=2000, description="Billion weights", layout=wide("Billion weights")
         ),
     )
 

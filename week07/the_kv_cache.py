@@ -345,8 +345,9 @@ for panel, (name, groups) in zip(panels, {"multi-head": 8, "grouped-query": 2, "
         panel.plot([head, place], [1, 0], color=plots.COLOURS[group % 6], lw=1.4)
         panel.plot(head, 1, "o", ms=12, color=plots.COLOURS[group % 6])
         panel.plot(place, 0, "s", ms=14, color=plots.COLOURS[group % 6])
-    panel.set(yticks=[0, 1], ylim=(-0.4, 1.4), xticks=[])
+    panel.set(yticks=[0, 1], ylim=(-0.4, 1.4), xlim=(-0.9, 7.9), xticks=[])
     panel.set_yticklabels(["keys, values", "queries"] if groups == 8 else ["", ""])
+    panel.tick_params(length=0)
     panel.grid(False)
     panel.spines[:].set_visible(False)
     panel.set_title(f"{name}: {groups} kept", fontsize=11)
@@ -430,7 +431,7 @@ plots.show(figure, alt="Three tables of 10 by 10 tokens. With a window of 3, the
 # questions are still answered?
 
 # %%
-rows = ids_of("\n".join(real[:40]))[0][: 12 * 256].view(12, 256)
+rows = ids_of("\n".join(real[:40]))[0][: 8 * 256].view(8, 256)
 asked = [(ids_of(q.prompt), ids_of(q.answer)) for q in questions]
 together = nn.utils.rnn.pad_sequence([torch.cat(pair, dim=1)[0] for pair in asked], batch_first=True)
 
@@ -454,7 +455,7 @@ def answered(w: int) -> float:
     return sum(wrote(row, pair) for row, pair in zip(chosen, asked, strict=True)) / len(asked)
 
 
-windows = [4, 8, 16, 32, 64, 256]
+windows = [4, 16, 32, 64, 256]
 surprise, known = [perplexity(w) for w in windows], [answered(w) for w in windows]
 for w, p, share in zip(windows, surprise, known, strict=True):
     print(f"window {w:3d}: perplexity {p / surprise[-1] - 1:+4.0%} · questions answered {share:4.0%}")
@@ -508,9 +509,9 @@ for one in cache_shapes.SHAPES:
 
 # %% [markdown]
 # Read it as a history. Four times fewer bytes from Llama 2 7B to Llama 3.1 8B: 8 heads in place of 32. Falcon 7B went
-# down to 1. Gemma 3 and gpt-oss let most layers look at a short window. DeepSeek-V3 keeps neither keys nor values but
-# 576 numbers from which all heads' keys and values are computed (multi-head latent attention): with its 671 billion
-# weights it has a smaller cache than Llama 3.1 8B.
+# down to 1. Gemma 3 gives five layers of six a short window, gpt-oss every second one. DeepSeek-V3 keeps neither keys
+# nor values but 576 numbers from which all heads' keys and values are computed (multi-head latent attention): with its
+# 671 billion weights it has a smaller cache than Llama 3.1 8B.
 #
 # ### The calculator
 #
@@ -602,9 +603,11 @@ axes.plot(
 )
 axes.plot(intensity, reached, "o", color=plots.ORANGE, ms=8, label="measured, 1 to 128 tokens at once")
 axes.axvline(ridge, color=plots.MUTED, ls=":")
-axes.annotate("decode of one text", (intensity[0], reached[0]), textcoords="offset points", xytext=(8, -14))
+axes.annotate(
+    "decode of one text", (intensity[0], reached[0]), textcoords="offset points", xytext=(-20, 14), ha="right"
+)
 axes.set(xscale="log", yscale="log", xlabel="operations a byte of weights", ylabel="GFLOP/s")
-axes.set_title("One token at a time uses a few percent of the arithmetic")
+axes.set_title("One token at a time leaves most of the arithmetic idle")
 axes.legend(loc="lower right")
 plots.show(figure, alt="A roofline: the attainable speed rises with the operations a byte and then is flat. Measured "
            "points for 1 to 128 tokens at once climb along the slope towards the flat roof.")  # fmt: skip
@@ -804,7 +807,7 @@ for number, layer in enumerate(filled.layers):
 # In a model this small, neither way wins everywhere. The finding about large models is a measurement, not a law:
 # repeat it on the model that you serve.
 #
-# What counts is what the model can still do. **Before you run**: at 8, 4, 3 and 2 bits, where will it begin to forget
+# What counts is what the model can still do. **Before you run**: at 8, 4 and 2 bits, where will it begin to forget
 # what it read?
 
 
@@ -816,7 +819,7 @@ def answered_with(make) -> float:
 
 
 print(f"float32: {right(net):.0%} of the questions answered, {a_token:,} bytes a token")
-for bits in (8, 4, 3, 2):
+for bits in (8, 4, 2):
     by = {way: answered_with(lambda bits=bits, way=way: RoundedCache(bits, way)) for way in ("token", "place")}
     print(f"{bits} bits: keys by token {by['token']:4.0%} · keys by place {by['place']:4.0%} · "
           f"{a_token * bits // 32:5,} bytes a token, scales apart")  # fmt: skip
@@ -838,8 +841,8 @@ for bits in (8, 4, 3, 2):
 # - It is valid for the very weights, tokens and positions that made it. Change an adapter, the system prompt or one
 #   early token, and all after it is void.
 # - Sizes in the table are of the cache alone. Pages, fragments and reserves come on top.
-# - Timings here are one core's, in float32. On a GPU the balance P / W is several times larger (week 3's table), so
-#   decode is *more* bound by memory there.
+# - Timings here are one core's, in float32. On a GPU the balance P / W is much larger (week 3's table), so decode
+#   is *more* bound by memory there.
 #
 # **Try it**
 # - In section 7, keep the first 4 tokens in sight besides the window (`| (torch.arange(tokens) < 4)`). Does this small

@@ -82,7 +82,7 @@ def test_a_file_of_the_answers_bytes_says_what_the_dequantized_model_says(answer
 
 def test_nf4_values_are_those_of_bitsandbytes(answers):
     bitsandbytes = pytest.importorskip("bitsandbytes.functional", reason="bitsandbytes is not installed")
-    for shape in ((64, 64), (1000,)):
+    for shape in ((64, 64), (5, 320)):
         x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         codes, absmax = answers["nf4_quantize"](x)
         packed, state = bitsandbytes.quantize_4bit(x, blocksize=64, quant_type="nf4")

@@ -34,7 +34,7 @@ from matplotlib import pyplot
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from course import cards, corpus, model, plots, tile_explorer, tiles
+from course import cards, model, plays, plots, tile_explorer, tiles
 from course.peak_memory import peak_bytes
 
 torch.manual_seed(0)
@@ -575,8 +575,7 @@ for name, found in (
 # %%
 ours = model.load()
 net, tokenizer = ours.model, ours.tokenizer
-real = [text for i, text in enumerate(corpus.real_text()) if corpus.is_held_out_text(i)]
-ids = tokenizer("\n".join(real[:6]), return_tensors="pt", add_special_tokens=False).input_ids
+ids = tokenizer(plays.spoken("macbeth")[:4000], return_tensors="pt", add_special_tokens=False).input_ids
 ids = ids[:, : net.config.max_position_embeddings]
 found = {}
 for way in ("eager", "sdpa"):

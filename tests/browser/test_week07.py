@@ -24,7 +24,7 @@ def open_notebook(page, lab, path: str) -> Notebook:
 def test_cache_calculator(page, lab):
     """The lesson runs; a model fills in its shape; a typed field and a slider change the picture; nonsense is told."""
     notebook = open_notebook(page, lab, "week07/the_kv_cache.ipynb")
-    notebook.run_all(400)
+    notebook.run_all(600)
     assert errors(notebook.all_outputs()) == []
 
     cell = notebook.cell(notebook.place("cache_explorer.explore("))

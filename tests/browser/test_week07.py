@@ -79,3 +79,48 @@ def test_tile_explorer(page, lab):
     tokens.focus()
     page.keyboard.press("Home")
     expect(cell.get_by_role("alert")).to_contain_text("longer than the text")
+
+
+def test_batching_timeline(page, lab):
+    """Its knobs change both time lines; with one slot they are the same."""
+    notebook = open_notebook(page, lab, "week07/serving_many_users.ipynb")
+    assert errors(notebook.run(notebook.place("import copy"))) == []
+    place = notebook.place("batching_timeline.explore(")
+    assert errors(notebook.run(place)) == []
+    cell = notebook.cell(place)
+    picture = cell.locator("img").first
+    expect(picture).to_have_attribute("alt", re.compile(r"^Time lines of 4 slots .* a few very long, load 120%"))
+    photograph(page, "batching-timeline")
+
+    cell.get_by_label("Lengths of answers").select_option("all the same")
+    expect(picture).to_have_attribute("alt", re.compile(r"answers all the same"))
+    cell.get_by_role("slider").nth(0).focus()
+    page.keyboard.press("Home")
+    expect(picture).to_have_attribute("alt", re.compile(r"^Time lines of 1 slot for"))
+    said = re.findall(r"writes ([\d.]+) tokens a step, with a latency of (\d+)", picture.get_attribute("alt"))
+    assert len(said) == 2
+    assert said[0] == said[1]
+    cell.get_by_role("slider").nth(1).focus()
+    page.keyboard.press("End")
+    expect(picture).to_have_attribute("alt", re.compile(r"load 200%"))
+    photograph(page, "batching-timeline-one-slot")
+
+
+def test_speculation_explorer(page, lab):
+    """An expensive draft is slower than none; one that costs nothing is not."""
+    notebook = open_notebook(page, lab, "week07/speculative_decoding.ipynb")
+    assert errors(notebook.run(notebook.place("import time"))) == []
+    place = notebook.place("speculation_explorer.explore(")
+    assert errors(notebook.run(place)) == []
+    cell = notebook.cell(place)
+    picture = cell.locator("img").first
+    expect(picture).to_have_attribute("alt", re.compile(r"1\.87 at k = 4; the best k is 4"))
+    photograph(page, "speculation")
+
+    cost = cell.get_by_role("slider").nth(1)
+    cost.focus()
+    page.keyboard.press("End")
+    expect(picture).to_have_attribute("alt", re.compile(r"costs 100% of a step .* no k helps"))
+    photograph(page, "speculation-slower")
+    page.keyboard.press("Home")
+    expect(picture).to_have_attribute("alt", re.compile(r"costs 0% of a step .* the best k is"))

@@ -97,15 +97,14 @@ def nf4(weight: Tensor, block: int = 64, double: bool = False) -> Stored:
     """
     blocks = weight.reshape(-1, block)
     largest = blocks.abs().amax(-1, keepdim=True)
+    levels = nf4_levels()
+    codes = torch.bucketize(blocks / largest.clamp_min(1e-30), (levels[1:] + levels[:-1]) / 2)
     bits = 4 + 32 / block
     if double:
         centre = largest.mean()
         second = integers((largest - centre).reshape(1, -1), bits=8, group=min(256, largest.numel()))
         largest = (second.weight.reshape(-1, 1) + centre).clamp_min(0)
         bits = 4 + (8 + 32 / 256) / block
-    levels = nf4_levels()
-    between = (levels[1:] + levels[:-1]) / 2
-    codes = torch.bucketize(blocks / largest.clamp_min(1e-30), between)
     return Stored((levels[codes] * largest).reshape(weight.shape), bits)
 
 

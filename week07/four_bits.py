@@ -279,8 +279,8 @@ figure.colorbar(image, ax=axes, label="cosine of two features over tokens")
 away = correlation[~torch.eye(64, dtype=torch.bool)].abs()
 plots.show(
     figure,
-    alt=f"Table of the cosines between the first 64 features that a MiniLM layer reads, over tokens. The diagonal is "
-    f"1; away from it there is colour everywhere: the mean magnitude is {away.mean():.2f}, the largest {away.max():.2f}.",
+    alt=f"Table of the cosines between the first 64 features that a MiniLM layer reads, over tokens. The diagonal is 1. "
+    f"Away from it there is colour everywhere: the mean magnitude is {away.mean():.2f}, the largest {away.max():.2f}.",
 )
 
 # %% [markdown]

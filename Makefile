@@ -28,6 +28,7 @@ build: setup
 bench: setup
 	@$(BIN)/python tools/bench.py
 	@$(BIN)/python tools/bench_tokenizers.py
+	@$(BIN)/python tools/bench_inference.py
 
 pretrain: setup
 	@$(BIN)/python -m course.pretrain --size $(or $(SIZE),1m) --folder runs/$(or $(SIZE),1m)

@@ -3,10 +3,11 @@
 import itertools
 import unicodedata
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
+from grader.channel import Channel
 from grader.servant import Reply, Servant, vector_jacobian_product
 from grader.values import Callback, Handle, copied, unchanged, weight
 
@@ -24,26 +25,6 @@ class CandidateError(Exception):
         self.message = message
 
 
-class ChannelLost(Exception):
-    """The other end of a channel is gone: its process was stopped, or broke the protocol.
-
-    Args:
-        reason: time, memory, exit, output or protocol.
-        message: the same for people.
-        cell: the index of the cell that was running, where it happened in one.
-    """
-
-    def __init__(self, reason: str, message: str, cell: int | None = None):
-        super().__init__(message)
-        self.reason, self.cell = reason, cell
-
-
-class Channel(Protocol):
-    """Carries operations to a servant: a direct call in this process, frames on a wire to a child."""
-
-    def perform(self, operation: str, *details: Any) -> Reply: ...
-
-
 class Link:
     """One channel to a servant, with the record of what a check saw through it.
 
@@ -56,22 +37,11 @@ class Link:
         self.channel = channel
         self.trace: list[tuple] = []
         self.calls: list[tuple[str, tuple, dict]] = []
-        self._dropped: list[int] = []
-        self._found: dict[str, Any] = {}
-        self._generation = 0
 
     def begin(self) -> None:
-        """Forget the last check's record and make the candidate's random numbers start anew."""
+        """Forget the last check's record and every object; the candidate's random numbers start anew."""
         self.trace, self.calls = [], []
-        if self._dropped:
-            self.channel.perform("release", self._dropped)
-            self._dropped = []
-        self.channel.perform("seed", _SEED)
-
-    def renew(self) -> None:
-        """Forget every handle: the servant behind the channel is a new one."""
-        self._dropped, self._found = [], {}
-        self._generation += 1
+        self.channel.perform("begin", _SEED)
 
     def look_up(self, name: str) -> Any:
         """Return the candidate bound to `name`.
@@ -79,9 +49,7 @@ class Link:
         Raises:
             CandidateError: when nothing has that name.
         """
-        if name not in self._found:
-            self._found[name] = self._incoming(self._checked(self.channel.perform("look_up", name)), name)
-        return self._found[name]
+        return self._incoming(self._checked(self.channel.perform("look_up", name)), name)
 
     def call(self, target: Handle, label: str, args: tuple, kwargs: dict) -> tuple[Any, tuple[tuple, dict]]:
         """Call `target`; return its result and the arguments as the call left them."""
@@ -156,11 +124,6 @@ class Link:
         self.calls.append((label, inputs, {}))
         self._checked(self.channel.perform("backward", target, inputs, upstream))
 
-    def release(self, handle: Handle, generation: int) -> None:
-        """Let go of an object at the next chance."""
-        if generation == self._generation:
-            self._dropped.append(handle.number)
-
     def _asked(
         self, operation: str, target: Handle, label: str, args: tuple, kwargs: dict, *more: Any
     ) -> tuple[Reply, bool]:
@@ -213,7 +176,6 @@ class Candidate:
 
     def __init__(self, link: Link, handle: Handle, label: str):
         self._link, self._handle, self._label = link, handle, label
-        self._generation = link._generation
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._link.call(self._handle, self._label, args, kwargs)[0]
@@ -232,9 +194,6 @@ class Candidate:
             raise CandidateError(["EndlessIterator"], f"gave more than {MAX_ITEMS:,} items")
         return self._link.advance(self._handle, self._label)
 
-    def __del__(self) -> None:
-        self._link.release(self._handle, self._generation)
-
     def __repr__(self) -> str:
         return f"<{self._handle.type_name} {self._label}>"
 
@@ -244,7 +203,7 @@ def without_control_characters(text: str) -> str:
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd" for c in text)
 
 
-class LocalChannel:
+class LocalChannel(Channel):
     """Operations performed in this process, with values copied just as a wire would copy them."""
 
     def __init__(self, namespace: dict[str, Any]):
@@ -253,6 +212,8 @@ class LocalChannel:
 
     def perform(self, operation: str, *details: Any) -> Reply:
         """Perform one operation now."""
+        if operation == "begin":
+            self._lent.clear()
         return self.servant.perform(operation, *details)
 
     def lend(self, function: Callable) -> Callback:

@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from grader.candidate import Channel, ChannelLost
+from grader.channel import Channel, ChannelLost
+from grader.precedents import Precedents
+from grader.run import CheckResult
 from grader.sandbox import CellOutcome, Child, Limits
 from grader.servant import Reply
 from grader.values import Callback
@@ -30,7 +32,8 @@ class Children(Channel):
         timed_out: a cell or a call was stopped for time.
     """
 
-    def __init__(self, nursery: Nursery, cells: list[str]):
+    def __init__(self, nursery: Nursery, cells: list[str], precedents: Precedents | None = None):
+        self._precedents = precedents or Precedents()
         self.losses, self.timed_out = 0, False
         self.events: list[tuple[str, str]] = []
         self._nursery, self._cells, self._extra = nursery, list(cells), ""
@@ -70,6 +73,16 @@ class Children(Channel):
     def lend(self, function: Callable) -> Callback:
         """Give the child a function of this side to call."""
         return self._opened().lend(function)
+
+    def recalled(self, exercise: str, check: str) -> CheckResult | None:
+        """Ask the child what the check asks, for as long as it answers as an earlier one did."""
+        first = self._precedents.first((exercise, check))
+        return self._child.retrace(first) if first and self._child and self.losses < MAX_LOSSES else None
+
+    def remember(self, exercise: str, check: str, result: CheckResult) -> None:
+        """Keep a conversation that its child outlived."""
+        if self._child and self._child.conversation and not (result.lost or result.unusable):
+            self._precedents.add((exercise, check), self._child.conversation, result)
 
     def replace(self, extra: str = "") -> None:
         """End the child, if there is one. The next one runs `extra` after the cells."""

@@ -8,10 +8,12 @@ from importlib import resources
 from pathlib import Path
 
 from grader.assignment import Loaded, exercises_of, load, released
-from grader.candidate import ChannelLost, Link, LocalChannel
+from grader.candidate import Link, LocalChannel
+from grader.channel import ChannelLost
 from grader.children import Children, Nursery
 from grader.diagnose import diagnose
 from grader.lazy import LAZY, lazy
+from grader.precedents import Precedents
 from grader.run import CheckResult, ExerciseResult, run_check, run_hidden, run_visible
 from grader.sandbox import CellOutcome
 from grader.shipping import standing_alone
@@ -166,7 +168,12 @@ def assignment(root: Path, week: str, notebook: str | None = None) -> Assignment
 
 
 def judge(
-    assignment: Assignment, cells: list[str], nursery: Nursery, seed: int | str, blank: Collection[str] = ()
+    assignment: Assignment,
+    cells: list[str],
+    nursery: Nursery,
+    seed: int | str,
+    blank: Collection[str] = (),
+    precedents: Precedents | None = None,
 ) -> Judgement:
     """Run `cells` in children of `nursery` and judge what they define.
 
@@ -176,13 +183,14 @@ def judge(
         nursery: opens children.
         seed: of the hidden checks' inputs.
         blank: exercises that `cells` cannot answer, whatever becomes of those that they use.
+        precedents: what came of earlier submissions of the same assignment, judged with the same seed.
 
     Raises:
         GraderBroke: when a check stumbles over the right answer too.
     """
     results: dict[str, ExerciseResult] = {}
     outcomes, error = [], None
-    with Children(nursery, [PRELUDE + assignment.imports, *cells]) as children:
+    with Children(nursery, [PRELUDE + assignment.imports, *cells], precedents) as children:
         try:
             outcomes = children.outcomes()[1:]
             # An exception in a visible check is told to the student: by then no hidden input may have been seen.

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import torch
 
-from grader.candidate import MAX_KEPT, CandidateError, ChannelLost, Link
+from grader.candidate import MAX_KEPT, CandidateError, Link
+from grader.channel import ChannelBroken, ChannelLost
 from grader.compare import Mismatch
 from grader.exercise import Check
 from grader.values import weight
@@ -67,6 +68,15 @@ def generator(seed: int | str, exercise: str, check: str) -> torch.Generator:
 
 def run_check(check: Check, link: Link, exercise: str, seed: int | str) -> CheckResult:
     """Run one check against the candidate that `link` finds under the exercise's name."""
+    known = link.channel.recalled(exercise, check.name)
+    if known is not None:
+        return replace(known, check=check)
+    result = _run(check, link, exercise, seed)
+    link.channel.remember(exercise, check.name, result)
+    return result
+
+
+def _run(check: Check, link: Link, exercise: str, seed: int | str) -> CheckResult:
     extra: dict[str, Any] = {"rng": generator(seed, exercise, check.name)} if check.takes_rng else {}
 
     def result(outcome: Outcome, message: str = "", **more: Any) -> CheckResult:
@@ -80,8 +90,9 @@ def run_check(check: Check, link: Link, exercise: str, seed: int | str) -> Check
         return result("failed", mismatch.message, mismatch=_kept(mismatch))
     except CandidateError as error:
         return result("failed", f"your code raised {error}")
+    except ChannelBroken:
+        raise
     except ChannelLost as error:
-        link.renew()
         return result("failed", str(error), lost=error.reason)
     except AssertionError as error:
         return result("failed", str(error) or "it does not hold")

@@ -13,6 +13,7 @@ from grader.assignment import libraries_of
 from grader.candidate import without_control_characters
 from grader.intake import Reader, Submission
 from grader.judge import Assignment, assignments, judge
+from grader.precedents import Precedents
 from grader.run import ExerciseResult
 from grader.sandbox import Zygote
 from grader.sandbox.launch import MODULES
@@ -40,6 +41,7 @@ class Worker:
         self._zygote = Zygote(settings.limits, settings.isolation, modules, control)
         self._zygote.__enter__()
         self._readers = {name: Reader(one.for_the_reader) for name, one in self.assignments.items()}
+        self._precedents = {name: Precedents() for name in self.assignments}
         self._graded_any = False
 
     def __enter__(self) -> "Worker":
@@ -87,7 +89,14 @@ class Worker:
             return
         verdict.reading = reading
         cells = [reading["dropped"].get(str(i), reading["cells"][i]["source"]) for i in reading["run"]]
-        judged = judge(assignment, cells, self._zygote, self.settings.seed, _blank(assignment, reading))
+        judged = judge(
+            assignment,
+            cells,
+            self._zygote,
+            self.settings.seed,
+            _blank(assignment, reading),
+            self._precedents[assignment.notebook],
+        )
         report["error"], verdict.timed_out = judged.error, judged.timed_out
         verdict.outputs = {i: _text(outcome) for i, outcome in zip(reading["run"], judged.outcomes, strict=False)}
         for result in judged.results:

@@ -6,11 +6,14 @@ import shutil
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from grader.candidate import Channel, ChannelLost
+from grader.channel import Channel, ChannelBroken, ChannelLost
+from grader.precedents import Turn, digest
+from grader.run import CheckResult
 from grader.sandbox import wire
 from grader.sandbox.events import MAX_EVENTS
 from grader.sandbox.limits import Limits, SandboxError
@@ -20,7 +23,8 @@ from grader.values import Callback, Handle, arguments_of, copied, data_kept
 GRACE = 2.0
 MAX_QUESTION = 1 << 32
 MAX_NESTING = 20
-NOTES = ("seed", "release")  # nothing comes of these that is worth waiting for: they go with the next operation
+NOTES = ("begin",)  # nothing comes of it that is worth waiting for: it goes with the next operation
+WITHIN = (b'["result"', b'["raised"')  # how what is said in the middle of an operation begins
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Child(Channel):
 
     Attributes:
         cells: what came of each cell.
+        conversation: since the last check began, pairs of what was said and the digest of what was heard; None where
+            something suspicious was reported meanwhile.
         events: kinds and details of suspicious things that the child was seen to try; it may hide some.
         ending: how it ended, once it has.
     """
@@ -85,6 +91,9 @@ class Child(Channel):
         self._limits, self._place = limits, place
         self._left, self._asked, self._nesting, self._calls = limits.total_seconds, 0.0, 0, 0
         self._notes: list[tuple] = []
+        self.conversation: list[tuple[bytes, bytes]] | None = None
+        self._said = b""
+        self._ahead: deque[tuple[bytes, tuple[bytes, bytes] | ChildLost]] = deque()
         self._lent: dict[int, Callable] = {}
         self._lost: ChildLost | None = None
         self._cell: int | None = 0
@@ -127,9 +136,11 @@ class Child(Channel):
         if self._nesting >= MAX_NESTING:
             self._end("protocol", "calls and calls back were nested too deeply")
         if operation in NOTES:
-            if self._lost:
+            if self._lost and not self._ahead:
                 raise self._lost
             self._notes.append((operation, *details))
+            self._lent.clear()
+            self.conversation = []
             return Reply(None, None)
         started = time.monotonic()
         deadline = started + min(self._limits.call_seconds, self._left)
@@ -154,6 +165,36 @@ class Child(Channel):
             self._nesting -= 1
             if self._nesting == 0:
                 self._left -= time.monotonic() - started
+
+    def retrace(self, turn: Turn) -> CheckResult | None:
+        """Say what the check has said to candidates that answered as this one does, and return their verdict.
+
+        Where this one's answers part from all earlier ones, or where it is lost, return None: what was said and heard
+        up to there is kept, and the check that is then run hears it first.
+        """
+        self._ahead.clear()
+        started = deadline = time.monotonic()
+        try:
+            while True:
+                if not turn.said.startswith(WITHIN, wire.HEAD.size):
+                    self._asked = time.monotonic()
+                    deadline = self._asked + min(self._limits.call_seconds, self._left - (self._asked - started))
+                try:
+                    self._transmit(turn.said, deadline)
+                    heard = self._frame(deadline, "a call")
+                except ChildLost as lost:
+                    self._ahead.append((turn.said, lost))
+                    return None
+                self._ahead.append((turn.said, heard))
+                match turn.next.get(digest(*heard)):
+                    case Turn() as following:
+                        turn = following
+                    case result:
+                        if result:
+                            self._ahead.clear()
+                        return result
+        finally:
+            self._left -= time.monotonic() - started
 
     def lend(self, function: Callable) -> Callback:
         """Give the child a function of this side to call."""
@@ -250,6 +291,8 @@ class Child(Channel):
         if not plain or not named:
             self._end("protocol", "it sent a reply of another form")
         self._note(events)
+        if events:
+            self.conversation = None
         return Reply(raised, value, (args, kwargs))
 
     def _outcome(self, values: list) -> CellOutcome:
@@ -276,11 +319,18 @@ class Child(Channel):
     # ---- frames, with deadlines ----
 
     def _send(self, kind: str, *values: Any, deadline: float, before: Sequence[tuple] = ()) -> None:
-        if self._lost:
-            raise self._lost
         frames = [wire.frame("note", *note, max_body=MAX_QUESTION) for note in before]
         frames.append(wire.frame(kind, *values, max_body=MAX_QUESTION))
-        data = memoryview(b"".join(frames))
+        self._said = b"".join(frames)
+        if not self._ahead:
+            self._transmit(self._said, deadline)
+        elif self._ahead[0][0] != self._said:
+            raise ChannelBroken("a check asks two candidates that answer alike for different things")
+
+    def _transmit(self, said: bytes, deadline: float) -> None:
+        if self._lost:
+            raise self._lost
+        data = memoryview(said)
         while data:
             try:
                 data = data[self._post.send(data) :]
@@ -290,14 +340,23 @@ class Child(Channel):
                 self._end(None, "")
 
     def _receive(self, deadline: float, what: str) -> tuple[str, list]:
+        heard = self._ahead.popleft()[1] if self._ahead else self._frame(deadline, what)
+        if isinstance(heard, ChildLost):
+            raise heard
+        if self.conversation is not None:
+            self.conversation.append((self._said, digest(*heard)))
+        try:
+            return wire.parsed(*heard, lends=False)
+        except wire.WireError as error:
+            self._end("protocol", str(error))
+
+    def _frame(self, deadline: float, what: str) -> tuple[bytes, bytes]:
+        """Return the header and the body of the next frame."""
         try:
             header, body = wire.lengths(self._exactly(wire.HEAD.size, deadline, what), self._limits.reply_mb << 20)
         except wire.WireError as error:
             self._end("output", str(error))
-        try:
-            return wire.parsed(self._exactly(header, deadline, what), self._exactly(body, deadline, what), lends=False)
-        except wire.WireError as error:
-            self._end("protocol", str(error))
+        return self._exactly(header, deadline, what), self._exactly(body, deadline, what)
 
     def _exactly(self, size: int, deadline: float, what: str) -> bytes:
         while len(self._buffer) < size:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from grader.channel import ChannelBroken
 
-class SandboxError(Exception):
+
+class SandboxError(ChannelBroken):
     """The sandbox cannot be had on this machine; one line says what is missing and how to mend it."""
 
 

@@ -1,4 +1,8 @@
-"""A candidate in a sandboxed child gets the verdicts, messages and diagnoses that it gets in this process."""
+"""A candidate in a sandboxed child gets the verdicts, messages and diagnoses that it gets in this process.
+
+All candidates of an exercise share the precedents, as they do in a batch: what one is asked, and what it is told, must
+not depend on those before.
+"""
 
 import functools
 
@@ -7,8 +11,10 @@ import torch
 
 from grader.assignment import libraries_of, released
 from grader.candidate import Link, LocalChannel
+from grader.children import Children
 from grader.diagnose import diagnose
 from grader.judge import Assignment, assignments
+from grader.precedents import Precedents
 from grader.run import run_checks
 from grader.sandbox import Zygote
 from grader.sandbox.launch import MODULES
@@ -42,6 +48,12 @@ def course_of(root) -> dict[tuple[str, str], Assignment]:
 
 
 @functools.cache
+def precedents(week: str, name: str) -> Precedents:
+    """The conversations of one exercise's checks with the candidates so far."""
+    return Precedents()
+
+
+@functools.cache
 def cases(root, whole: bool) -> list:
     found = []
     for (week, name), course in course_of(root).items():
@@ -72,8 +84,9 @@ def compare(root, zygote, case) -> None:
     namespace: dict = {}
     for cell in [course.imports, *cells]:
         exec(cell, namespace)
-    with zygote.open([course.imports, *cells]) as child:
-        assert said(one, course.book[name], child) == said(one, course.book[name], LocalChannel(namespace))
+    with Children(zygote, [course.imports, *cells], precedents(week, name)) as children:
+        children.outcomes()
+        assert said(one, course.book[name], children) == said(one, course.book[name], LocalChannel(namespace))
 
 
 def test_a_sample_is_judged_alike(root, zygote, case):

@@ -160,7 +160,9 @@ def test_outliers_in_floats_help(weight):
 def local():
     from course import corpus
 
-    return Local(pretrain.build(pretrain.Recipe(size="0.3m")).eval(), corpus.train_tokenizer(n_documents=2_000))
+    network = pretrain.build(pretrain.Recipe(size="0.3m")).eval()
+    network.set_attn_implementation("sdpa")
+    return Local(network, corpus.train_tokenizer(n_documents=2_000))
 
 
 def test_a_model_in_few_bits(local):

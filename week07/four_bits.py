@@ -279,7 +279,7 @@ figure.colorbar(image, ax=axes, label="cosine of two features over tokens")
 away = correlation[~torch.eye(64, dtype=torch.bool)].abs()
 plots.show(
     figure,
-    alt=f"Table of the cosines between the first 64 features that a MiniLM layer reads, over tokens. The diagonal is 1. "
+    alt="Table of the cosines between the first 64 features that a MiniLM layer reads, over tokens. The diagonal is 1. "
     f"Away from it there is colour everywhere: the mean magnitude is {away.mean():.2f}, the largest {away.max():.2f}.",
 )
 
@@ -530,10 +530,12 @@ for kind in (GGMLQuantizationType.Q8_0, GGMLQuantizationType.Q4_0):
         table.copy_(quantized.gguf_block(table, kind).weight)
     share = table.numel() / sum(p.numel() for p in small.parameters())
     print(f"only the embedding ({share:.0%} of the weights) in {kind.name}: KL {test.text(small)[1]:.4f}")
+for name, width, total in [("Llama 3.1 8B", 4096, 8.03e9), ("Llama 3.1 70B", 8192, 70.6e9)]:
+    print(f"embedding and head of {name}: {2 * 128_256 * width / total:.0%} of the weights")
 
 # %% [markdown]
-# In a large model the embedding is one or two per cent of all weights, and leaving it in 16 bits costs nothing. In a
-# small one it is a large part of the file.
+# The larger the model, the smaller the share, and the less it costs to leave both in 16 bits. In a small one they are a
+# large part of the file, and 8 bits there are nearly free.
 #
 # ### Look for yourself
 #

@@ -20,7 +20,7 @@ def open_notebook(page, lab, path: str) -> Notebook:
 
 
 def test_bits_and_errors(page, lab):
-    """The lesson runs from top to bottom; bits follow the number typed; the error follows layer, scheme, bits, group."""
+    """The lesson runs from top to bottom; bits follow the number, the error the layer, scheme, bits and group."""
     notebook = open_notebook(page, lab, "week07/numbers_in_few_bits.ipynb")
     notebook.run_all(420)
     assert errors(notebook.all_outputs()) == []

@@ -458,7 +458,7 @@ def answered(w: int) -> float:
 windows = [4, 16, 32, 64, 256]
 surprise, known = [perplexity(w) for w in windows], [answered(w) for w in windows]
 for w, p, share in zip(windows, surprise, known, strict=True):
-    print(f"window {w:3d}: perplexity {p / surprise[-1] - 1:+4.0%} · questions answered {share:4.0%}")
+    print(f"window {w:3d}: perplexity {round(100 * (p / surprise[-1] - 1)):+3d}% · questions answered {share:4.0%}")
 
 # %%
 figure, (left, right_panel) = pyplot.subplots(1, 2, figsize=(9.5, 3.2))

@@ -4,12 +4,12 @@ Without a cache, a model that writes $n$ tokens after a prompt of $T$ reads $T$,
 *prefill*), then each new token alone: $T + n - 1$ in all. The text is the same. You will use the interface of every decoder in transformers:
 
 ```python
-output = model(ids, past_key_values=cache, use_cache=True)
-output.logits             # (batch, T, vocabulary): for each of `ids`, scores of the token after it
+output = model(unread, past_key_values=cache, use_cache=True)
+output.logits             # (batch, T, vocabulary): for each of `unread`, scores of the token after it
 output.past_key_values    # the cache, these ids included; for the next call
 ```
 
-`ids` are those that the cache does not hold yet, and the model counts positions on from where the cache ends. `None` stands for an empty cache.
+`unread` are the ids that the cache does not hold yet, and the model counts positions on from where the cache ends. `None` stands for an empty cache.
 
 Given prompts `ids`, (B, T), return (B, T + n): the prompts, and after each the `n` tokens of greedy decoding, where the largest score wins. `n` is at least 1.
 

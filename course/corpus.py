@@ -68,7 +68,7 @@ def paragraph(rng: Random) -> Document:
 
 
 def _recall(
-    rng: Random, people: tuple[int, int], relations: tuple[int, int], questions: int, reverse: float = 0.2
+    rng: Random, people: tuple[int, int], relations: tuple[int, int], questions: int, reverse: float = 0.4
 ) -> Document:
     return passages.recall(rng, rng.randint(*people), rng.randint(*relations), questions, reverse=reverse)
 
@@ -77,8 +77,8 @@ def _short_story(rng: Random) -> Document:
     return stories.story_with_questions(rng, n_questions=6, sentences=rng.randint(2, 4))
 
 
-def _passage_chat(rng: Random, reverse: float = 0.2) -> Document:
-    return dialogue.ask_about_passage(rng, rng.randint(2, 4), rng.randint(1, 3), rng.randint(1, 4), reverse)
+def _passage_chat(rng: Random) -> Document:
+    return dialogue.ask_about_passage(rng, rng.randint(2, 4), rng.randint(1, 3), rng.randint(1, 4), reverse=0.4)
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,9 @@ STAGES = {
         0.05,
         (
             (1, passages.echo),
-            (4, lambda rng: passages.retold(rng, rng.randint(2, 5), 2, plain=True)),
-            (4, lambda rng: passages.recall(rng, rng.randint(2, 4), 1, 10, plain=True)),
+            (3, lambda rng: passages.retold(rng, rng.randint(2, 5), 2, plain=True)),
+            (3, lambda rng: passages.told_back(rng, rng.randint(2, 4))),
+            (4, lambda rng: passages.recall(rng, rng.randint(2, 4), 1, 10, plain=True, reverse=0.5)),
         ),
     ),
     "recall": Stage(
@@ -122,32 +123,16 @@ STAGES = {
         (
             (0.5, passages.echo),
             (0.5, passages.retold),
-            (12, partial(_recall, people=(2, 4), relations=(1, 3), questions=8)),
+            (10, partial(_recall, people=(2, 4), relations=(1, 3), questions=8)),
             (3, stories.story_with_questions),
             (1, _short_story),
             (5, _passage_chat),
             (3, dialogue.ask_about_story),
             (1, stories.plain_story),
             (2, dialogue.ask_for_story),
-            (6, tools.tool_dialogue),
+            (8, tools.tool_dialogue),
             (4, instructions.instruction),
             (3, arithmetic.sums),
-            (1, paragraph),
-        ),
-    ),
-    "both ways": Stage(
-        256,
-        0.3,
-        (
-            (12, partial(_recall, people=(2, 4), relations=(1, 3), questions=8, reverse=0.5)),
-            (2, stories.story_with_questions),
-            (5, partial(_passage_chat, reverse=0.5)),
-            (3, dialogue.ask_about_story),
-            (1, stories.plain_story),
-            (1, dialogue.ask_for_story),
-            (4, tools.tool_dialogue),
-            (3, instructions.instruction),
-            (4, arithmetic.sums),
             (1, paragraph),
         ),
     ),

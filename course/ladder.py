@@ -1,8 +1,8 @@
 """The ladder: one recipe at several sizes and lengths, and the law that its losses follow.
 
-`python -m course.ladder` (`make ladder`, a quarter of an hour on one core) trains every rung, each with its own fall of
-the rate to zero, and writes `ladder.json` beside this file: the layers' parameters, tokens, and the loss of text never
-trained on. `fit` finds the law of Hoffmann et al. (2022, "Training compute-optimal large language models") in them.
+`python -m course.ladder` (`make ladder`, some ten minutes on one quiet core) trains every rung, each with its own fall
+of the rate to zero, and writes `ladder.json` beside this file: the layers' parameters, tokens, and the loss of text
+never trained on. `fit` finds the law of Hoffmann et al. (2022, "Training compute-optimal large language models") in them.
 Left out: several seeds a rung, and learning rates of their own for each size.
 """
 
@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 
 SIZES = ("0.15m", "0.3m", "0.6m", "1m")
 TOKENS = (250_000, 500_000, 1_000_000, 2_000_000)
+STEP = 1024  # tokens a step: few, so that short runs have steps enough
 HELD_OUT = 1_000_000  # the index of a shard that no run reaches
 
 
@@ -88,7 +89,7 @@ def climb(size: str, tokens: int, tokenizer, folder: Path) -> Rung:
     """Train one rung and measure it."""
     from course import corpus, pretrain
 
-    steps = tokens // pretrain.Recipe.tokens_per_step
+    steps = tokens // STEP
     fifth = steps // 5
     recipe = pretrain.Recipe(
         size=size,
@@ -96,6 +97,8 @@ def climb(size: str, tokens: int, tokenizer, folder: Path) -> Rung:
         cooldown=fifth,
         warmup=min(100, fifth),
         look_back=False,
+        tokens_per_step=STEP,
+        steps_per_shard=256,
     )
     model = pretrain.train(recipe, folder, tokenizer).eval()
     ids, weights = corpus.shard("mixed", HELD_OUT, tokenizer, n_rows=512)

@@ -52,15 +52,15 @@ class Recipe:
     """Everything that decides a run's weights, besides the corpus and the machine's arithmetic."""
 
     size: str = "1m"
-    phases: tuple[tuple[str, int], ...] = (("names", 650), ("recall", 350), ("mixed", 6000))
-    cooldown: int = 2000  # the last steps, over which the rate falls to zero
+    phases: tuple[tuple[str, int], ...] = (("names", 400), ("recall", 400), ("mixed", 4200))
+    cooldown: int = 1800  # the last steps, over which the rate falls to zero
     tokens_per_step: int = 4096
     warmup: int = 100
     muon_rate: float = 0.02
     adam_rate: float = 3e-3
     weight_decay: float = 0.0
     look_back: bool = True
-    held_steps: int = 1000  # so long the first layer goes on looking back
+    held_steps: int = 800  # so long the first layer goes on looking back
     seed: int = 0
     steps_per_shard: int = 64
     compile: bool = False
@@ -166,6 +166,32 @@ def look_back(model: LlamaForCausalLM, strength: float = 14.0, shared: float = 0
     attention.v_proj.weight -= torch.outer(attention.v_proj.weight @ common, common)
 
 
+@torch.no_grad()
+def answer_whose(model: LlamaForCausalLM, strength: float = 3.0, slow: int = 12) -> None:
+    """Make two heads of the second layer find a word that was near, and say what was near it.
+
+    Needs `look_back`. To say where Ada is, a model looks for a place that "Ada" was near, and says it; to say who is in
+    the park, it must look for the park and say a name that was near. Small models learn the first and not the second.
+    Query and value read what the first layer brought, the key reads the word itself, through the same matrices; only
+    the slowest rotary frequencies are used, so that the distance does not matter.
+    """
+    settings, first, second = model.config, model.model.layers[0].self_attn, model.model.layers[1].self_attn
+    depth, group = settings.head_dim, settings.num_attention_heads // settings.num_key_value_heads
+    read = first.v_proj.weight[:depth]
+    brought = first.o_proj.weight[:, :depth].T / settings.num_attention_heads
+    half = depth // 2
+    lanes = [*range(half - slow, half), *range(depth - slow, depth)]
+    key_rows = slice((settings.num_key_value_heads - 1) * depth, settings.num_key_value_heads * depth)
+    second.k_proj.weight[key_rows] = 0
+    second.k_proj.weight[key_rows][lanes] = strength * read[: 2 * slow]
+    second.v_proj.weight[key_rows] = brought
+    for head in range(settings.num_attention_heads - group, settings.num_attention_heads):
+        rows = slice(head * depth, (head + 1) * depth)
+        second.q_proj.weight[rows] = 0
+        second.q_proj.weight[rows][lanes] = strength * brought[: 2 * slow]
+        second.o_proj.weight[:, rows] = read.T
+
+
 def hold_look_back(model: LlamaForCausalLM, hold: bool) -> None:
     """Keep the first layer looking back (no gradient for its queries and keys), or let it learn."""
     attention = model.model.layers[0].self_attn
@@ -184,6 +210,7 @@ def build(recipe: Recipe) -> LlamaForCausalLM:
     initialise(model)
     if recipe.look_back:
         look_back(model)
+        answer_whose(model)
     return model
 
 
@@ -332,11 +359,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="1m")
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--phases", default="names:650,recall:350,mixed:6000", help="stages and their steps")
-    parser.add_argument("--cooldown", type=int, default=2000)
+    parser.add_argument("--phases", default="names:400,recall:400,mixed:4200", help="stages and their steps")
+    parser.add_argument("--cooldown", type=int, default=1800)
     parser.add_argument("--muon-rate", type=float, default=0.02)
     parser.add_argument("--questions", type=int, default=200, help="of each part of the exam")
-    parser.add_argument("--held-steps", type=int, default=1000)
+    parser.add_argument("--held-steps", type=int, default=800)
     parser.add_argument("--no-look-back", action="store_true")
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler; about 1.6 times as fast")
     arguments = parser.parse_args()

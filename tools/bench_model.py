@@ -1,8 +1,9 @@
 """Measure the course's model code against its peers: training and generation, tokens a second, medians of rounds.
 
 Training: `course.pretrain` beside transformers' Trainer on the same Llama, and beside a plain loop in the style of
-nanoGPT on a GPT of the same layers, width and parameters: same batches, bfloat16 autocast, no compiling. Generation:
-`course.model` beside transformers' `generate` on the same weights, and beside the plain loop, which keeps no cache.
+nanoGPT on a GPT of the same layers, width and parameters: same batches, bfloat16 autocast, and all three compiled
+where there is a C++ compiler, else none. Generation: `course.model` beside transformers' `generate` on the same
+weights, and beside the plain loop, which keeps no cache.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -76,10 +78,11 @@ def ours(recipe: pretrain.Recipe) -> Callable[[list], None]:
     """The course's own steps."""
     model = pretrain.build(recipe)
     opts = pretrain.optimizers(model, recipe)
+    forward = torch.compile(pretrain.loss_and_accuracy) if recipe.compile else pretrain.loss_and_accuracy
 
     def run(data: list) -> None:
         for ids, weights in data:
-            pretrain.update(model, opts, ids, weights)
+            pretrain.update(model, opts, ids, weights, forward)
 
     return run
 
@@ -95,7 +98,8 @@ def by_the_trainer(recipe: pretrain.Recipe) -> Callable[[list], None]:
         with tempfile.TemporaryDirectory() as folder:
             settings = TrainingArguments(folder, per_device_train_batch_size=len(data[0][0]), num_train_epochs=1,
                                          use_cpu=True, bf16=True, report_to=[], save_strategy="no", disable_tqdm=True,
-                                         logging_strategy="no", learning_rate=1e-3)  # fmt: skip
+                                         logging_strategy="no", learning_rate=1e-3,
+                                         torch_compile=recipe.compile)  # fmt: skip
             Trainer(model, settings, train_dataset=rows).train()
 
     return run
@@ -104,12 +108,13 @@ def by_the_trainer(recipe: pretrain.Recipe) -> Callable[[list], None]:
 def by_a_plain_loop(recipe: pretrain.Recipe) -> Callable[[list], None]:
     """A GPT of the same size and a loop of six lines."""
     model = PlainGPT(recipe.size)
+    forward = torch.compile(model) if recipe.compile else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95))
 
     def run(data: list) -> None:
         for ids, _ in data:
             with torch.autocast("cpu", torch.bfloat16):
-                logits = model(ids[:, :-1])
+                logits = forward(ids[:, :-1])
                 loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -182,7 +187,7 @@ def main() -> None:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     torch.set_num_threads(options.threads)
     tokenizer = corpus.train_tokenizer(n_documents=5_000)
-    recipe = pretrain.Recipe(size=options.size, phases=(("mixed", 1000),))
+    recipe = pretrain.Recipe(size=options.size, phases=(("mixed", 1000),), compile=shutil.which("g++") is not None)
     data = batches(recipe, tokenizer, 8)
     training = {"course.pretrain": ours, "transformers' Trainer": by_the_trainer, "plain loop": by_a_plain_loop}
     prepared = {name: make(recipe) for name, make in training.items()}

@@ -100,6 +100,21 @@ def retold(rng: Random, n_people: int = 3, times: int = 2, plain: bool = False) 
     return document.add("\n")
 
 
+def told_back(rng: Random, n_people: int = 3) -> Document:
+    """Facts of one relation, all in the same words and of single-word values; then of each value, whose it is."""
+    (relation,) = draw_relations(rng, 1, plain=True)
+    wording = rng.choice([w for w in relation.statements[:-1] if w.index("{p}") < w.index("{x}")])
+    people = draw_people(rng, n_people, 0.0)
+    pairs = list(zip(people, relation.values(rng, n_people), strict=True))
+    document = Document("told back").add(" ".join(wording.format(p=p, x=x) for p, x in pairs))
+    asked = rng.choice(relation.reverse[:-1])
+    for _ in range(2):
+        rng.shuffle(pairs)
+        for person, value in pairs:
+            document.add("\n" + asked.format(x=value)).add(f" {person}", answer=True)
+    return document.add("\n")
+
+
 def recall(
     rng: Random,
     n_people: int = 2,

@@ -56,7 +56,8 @@ def test_who_answers_alike_gets_the_same_verdict_and_the_check_does_not_run_agai
     asked: list[int] = []
     check = three_times(asked)
     first, second = judged(check, RIGHT), judged(check, SAME)
-    assert first == second and first.outcome == "passed"
+    assert first == second
+    assert first.outcome == "passed"
     assert asked == [1, 2, 7]
 
 

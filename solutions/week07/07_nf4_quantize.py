@@ -392,6 +392,15 @@ def so_many_blocks(x, block_size=64):
     return nf4_by_loops(x, -(-x.numel() // block_size))
 
 
+@nf4_quantize.mutant(
+    "Numbers of one block do not stand together: your table has a block in each *column*. `view(-1, block_size)` has it in each row."
+)
+def blocks_in_columns(x, block_size=64):
+    table = F.pad(x.flatten(), (0, -x.numel() % block_size)).view(block_size, -1)
+    absmax = table.abs().amax(0)
+    return _like(_nearest(table / _safe(absmax).T), x), absmax
+
+
 @nf4_quantize.mutant("The two results have changed places: codes come first, then absmax.")
 def results_swapped(x, block_size=64):
     blocks = _blocks(x, block_size)

@@ -59,7 +59,7 @@ def q8_0_of_gguf(x):
 @q8_0_quantize.check
 def one_block(q8_0_quantize):
     """32 numbers become the package's 34 bytes"""
-    x = (torch.arange(32.0) * 37 % 101 - 60) / 32
+    x = (torch.arange(32.0) * 37 % 101 - 59) / 32
     close(q8_0_quantize(x), q8_0_of_gguf(x))
 
 
@@ -177,6 +177,15 @@ def divided(x):
     blocks = x.unflatten(-1, (-1, 32))
     d = blocks.abs().amax(-1, keepdim=True) / 127
     return _bytes(d, _away(blocks / torch.where(d == 0, 1.0, d)))
+
+
+@q8_0_quantize.mutant(
+    "`round(x / d)` is not quite it, twice over: GGUF multiplies by the float32 reciprocal 1 / d, and rounds halves away from zero, where `torch.round` takes them to the even neighbour."
+)
+def divided_and_half_to_even(x):
+    blocks = x.unflatten(-1, (-1, 32))
+    d = blocks.abs().amax(-1, keepdim=True) / 127
+    return _bytes(d, (blocks / torch.where(d == 0, 1.0, d)).round())
 
 
 @q8_0_quantize.mutant(

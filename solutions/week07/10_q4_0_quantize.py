@@ -203,6 +203,15 @@ def over_seven(x):
 
 
 @q4_0_quantize.mutant(
+    "Your scale is that of symmetric int4: the largest absolute value over 7. Q4_0 divides the farthest number, with its sign, by −8, and uses all 16 codes."
+)
+def over_seven_and_rounded(x):
+    blocks = x.unflatten(-1, (-1, 32))
+    d = blocks.abs().amax(-1, keepdim=True) / 7
+    return _bytes(d, (blocks / torch.where(d == 0, 1.0, d)).round().clamp(-8, 7) + 8)
+
+
+@q4_0_quantize.mutant(
     "Your scale is that of symmetric int4, without a sign: the largest absolute value over 8. Q4_0 divides the farthest number, with its sign, by −8."
 )
 def over_eight(x):
@@ -298,6 +307,15 @@ def divided(x):
     blocks = x.unflatten(-1, (-1, 32))
     d = _farthest(blocks) / -8
     return _bytes(d, _half_up(blocks / torch.where(d == 0, 1.0, d)).clamp(0, 15))
+
+
+@q4_0_quantize.mutant(
+    "`round(x / d) + 8` is not quite it, twice over: GGUF multiplies by the float32 reciprocal 1 / d, and takes halves up (add 8.5 and cut off), where `torch.round` takes them to the even neighbour."
+)
+def divided_and_half_to_even(x):
+    blocks = x.unflatten(-1, (-1, 32))
+    d = _farthest(blocks) / -8
+    return _bytes(d, ((blocks / torch.where(d == 0, 1.0, d)).round() + 8).clamp(0, 15))
 
 
 @q4_0_quantize.mutant(

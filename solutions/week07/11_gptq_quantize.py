@@ -194,7 +194,7 @@ def damps_by_the_mean(gptq_quantize):
     size = torch.linspace(0.2, 3.0, 24)
     for scale in (1e-6, 1e6):
         h = scale * hessian * size * size.view(-1, 1)
-        gptq_judged(gptq_quantize(w, h, damp=0.3), w, h, damp=0.3)
+        gptq_judged(gptq_quantize(w, h, damp=0.3), w, h, damp=0.3, beats=False)
 
 
 @gptq_quantize.check
@@ -280,7 +280,9 @@ def any_layer(gptq_quantize, rng):
         w, hessian = gptq_inputs(seed, rows, groups * group_size)
         w *= 10.0 ** torch.linspace(-3, 3, rows).view(-1, 1)
         w_hat = gptq_quantize(w, hessian, bits=bits, group_size=group_size, damp=damp)
-        gptq_judged(w_hat, w, hessian, bits, group_size, damp)
+        gptq_judged(
+            w_hat, w, hessian, bits, group_size, damp, beats=bits > 3
+        )  # with few levels, a grid's ends count for much
 
 
 def _damped(hessian, damp):

@@ -210,10 +210,17 @@ def power_one(w, activations, bits=4, grid=20):
 
 
 @awq_scales.mutant(
-    "You take the square root of the features' mean size, α = ½, for every layer. The best power differs from layer to layer: try `grid` of them."
+    "You take one and the same power of the features' mean size (½, or ¼) for every layer. The best power differs from layer to layer: try `grid` of them."
 )
 def one_half(w, activations, bits=4, grid=20):
     return _size(activations) ** 0.5
+
+
+@awq_scales.mutant(
+    "You take one and the same power of the features' mean size (½, or ¼) for every layer. The best power differs from layer to layer: try `grid` of them."
+)
+def one_quarter(w, activations, bits=4, grid=20):
+    return _size(activations) ** 0.25
 
 
 @awq_scales.mutant(

@@ -31,7 +31,9 @@ stories of a generated world and answers questions about them; it knows nothing 
 Documents written from seeds by `course/world` (passages with questions, stories, dialogues in ChatML, instructions,
 sums, tool calls), and paragraphs of 38 plays and of the Python language reference. {tokens:.1f} million tokens;
 documents are written anew for every step, only paragraphs of real text come again. Held out: the last wording
-of every statement and question, one sum in ten, one paragraph in twenty, and all seeds of the exam.
+of every statement and question, one sum in ten, one paragraph in twenty, and all seeds of the exam. The paragraphs
+held out are not all new: the reference repeats itself, so a few share a line with training text, and the perplexity of
+plays and reference is a little flattered (the lesson *data* counts them).
 
 ## Recipe
 {recipe}
@@ -56,8 +58,9 @@ Greedy decoding of prompts from the exam's seeds, not chosen.
 """
 
 LOOK_BACK = (
-    "The run did not start from random weights alone: the queries and keys of the first layer were set so that head h"
-    " looks h + 1 tokens back, and held so for the first {held_steps} steps (`look_back` in the code says why)."
+    "The run did not start from random weights alone. The heads of the first layer were set to look 1, 2, 4, … tokens"
+    " back, their queries and keys held so for the first {held_steps} steps, and two heads of the second layer to find a"
+    " word and bring what was near it (`look_back` and `answer_whose` in the code say why)."
 )
 
 

@@ -2,7 +2,8 @@
 
 `python -m course.ladder` (`make ladder`, some ten minutes on one quiet core) trains every rung, each with its own fall
 of the rate to zero, and writes `ladder.json` beside this file: the layers' parameters, tokens, and the loss of text
-never trained on. `fit` finds the law of Hoffmann et al. (2022, "Training compute-optimal large language models") in them.
+never trained on. `fit` finds the law of Hoffmann et al. (2022, "Training compute-optimal large language models") in
+them.
 Left out: several seeds a rung, and learning rates of their own for each size.
 """
 

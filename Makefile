@@ -28,6 +28,7 @@ build: setup
 bench: setup
 	@$(BIN)/python tools/bench.py
 	@$(BIN)/python tools/bench_tokenizers.py
+	@$(BIN)/python tools/bench_model.py
 	@$(BIN)/python tools/bench_inference.py
 
 pretrain: setup

@@ -59,8 +59,8 @@ Greedy decoding of prompts from the exam's seeds, not chosen.
 
 LOOK_BACK = (
     "The run did not start from random weights alone. The heads of the first layer were set to look 1, 2, 4, … tokens"
-    " back, their queries and keys held so for the first {held_steps} steps, and two heads of the second layer to find a"
-    " word and bring what was near it (`look_back` and `answer_whose` in the code say why)."
+    " back, their queries and keys held so for the first {held_steps} steps, and two heads of the second layer to find"
+    " a word and bring what was near it (`look_back` and `answer_whose` in the code say why)."
 )
 
 

@@ -41,13 +41,17 @@ class Layer:
 
 
 @cache
-def layer(name: str) -> Layer:
-    """A layer of LAYERS with the inputs that some lines of a play, or rows of the course's corpus, give it."""
+def readings(name: str) -> tuple[Tensor, Tensor]:
+    """The weights of a layer of LAYERS (out, in), and what it reads (tokens, in).
+
+    MiniLM reads lines of a play, the course's model rows of its corpus.
+    """
     which, path = LAYERS[name]
     if which == "minilm":
         minilm = encoder.load()
+        lines = plays.spoken("macbeth").splitlines()
+        batches = [torch.tensor([minilm.ids(" ".join(lines[start : start + 18]))]) for start in range(0, 360, 18)]
         network = minilm.model
-        batches = [torch.tensor([minilm.ids(line)]) for line in plays.spoken("macbeth").splitlines()[:80]]
     else:
         from course import model, quantized_model
 
@@ -59,9 +63,19 @@ def layer(name: str) -> Layer:
         for batch in batches:
             network(batch)
     hook.remove()
-    x = torch.cat(read)
-    halves = x[: len(x) // 2], x[len(x) // 2 :]
-    return Layer(matrix.weight.detach(), *(Inputs(half.T @ half / len(half), half.abs().mean(0)) for half in halves))
+    return matrix.weight.detach(), torch.cat(read)
+
+
+def summary(x: Tensor) -> Inputs:
+    """What calibration keeps of a layer's inputs (tokens, in)."""
+    return Inputs(x.T @ x / len(x), x.abs().mean(0))
+
+
+@cache
+def layer(name: str) -> Layer:
+    """A layer of LAYERS with its inputs, in halves."""
+    weight, x = readings(name)
+    return Layer(weight, summary(x[: len(x) // 2]), summary(x[len(x) // 2 :]))
 
 
 def store(one: Layer, scheme: str, bits: int, group: str) -> Stored:

@@ -20,7 +20,7 @@ from grader.sandbox import Zygote
 from grader.sandbox.launch import MODULES
 from grader.shipping import with_uses
 
-SAMPLE = 4  # of an exercise's mutants, spread evenly, in the quick run
+SAMPLE = 2  # of an exercise's mutants, spread evenly, in the quick run
 
 
 @pytest.fixture(scope="module")

@@ -603,9 +603,8 @@ axes.plot(
 )
 axes.plot(intensity, reached, "o", color=plots.ORANGE, ms=8, label="measured, 1 to 128 tokens at once")
 axes.axvline(ridge, color=plots.MUTED, ls=":")
-axes.annotate(
-    "decode of one text", (intensity[0], reached[0]), textcoords="offset points", xytext=(-20, 14), ha="right"
-)
+beside = {"textcoords": "offset points", "xytext": (-10, 8), "ha": "right"}
+axes.annotate("one text", (intensity[0], reached[0]), **beside)
 axes.set(xscale="log", yscale="log", xlabel="operations a byte of weights", ylabel="GFLOP/s")
 axes.set_title("One token at a time leaves most of the arithmetic idle")
 axes.legend(loc="lower right")

@@ -106,6 +106,8 @@ def truncate_keeps_the_first(KVCache):
     cache.truncate(4)
     demand_so_far(cache.update(*some_tokens(2, 4)), some_tokens(6), "after 6 tokens, `truncate(4)` and 2 more")
     cache.truncate(5)
+    demand_so_far(cache.update(*some_tokens(2, 5)), some_tokens(7), "after `truncate(5)` and 2 more")
+    cache.truncate(6)
     cache.truncate(1)
     demand_so_far(cache.update(*some_tokens(1, 1)), some_tokens(2), "after `truncate(1)` and 1 more")
 

@@ -72,7 +72,8 @@ SMALL_LLAMA = {
 
 def llama_here(rng, **changed):
     """A small Llama in this process, with drawn weights."""
-    model = LlamaForCausalLM(LlamaConfig(**SMALL_LLAMA | changed)).eval()
+    with torch.random.fork_rng(devices=[]):  # what it begins with is drawn, too, and soon overwritten
+        model = LlamaForCausalLM(LlamaConfig(**SMALL_LLAMA | changed)).eval()
     for parameter in model.parameters():
         noise = torch.randn(parameter.shape, generator=rng)
         parameter.data = 1 + 0.3 * noise if noise.dim() == 1 else 2 * noise / noise.shape[1] ** 0.5
@@ -221,7 +222,7 @@ def any_text(generate_with_cache, rng):
     for _ in range(2):
         twin, changed, length, n, due = _drawn(rng)
         model, widths = llama_beside(generate_with_cache, twin, **changed)
-        close(leaves_alone(generate_with_cache, model, due[:, :length], n), due, what="the texts")
+        close(leaves_alone(generate_with_cache, model, due[:, :length], n), due, what="the text")
         close(widths, [length] + [1] * (n - 1), what="the number of tokens that each call read")
 
 
@@ -237,7 +238,7 @@ def a_long_text(generate_with_cache, rng):
         if closest < 1e-3 and due.shape[1] > 4:
             break
         due = longer
-    close(generate_with_cache(model, ids, due.shape[1] - 4), due, what="the texts")
+    close(generate_with_cache(model, ids, due.shape[1] - 4), due, what="the text")
 
 
 def _written(

@@ -309,6 +309,7 @@ def train(
         for optimizer, saved in zip(opts, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         first, log = state["step"], state["log"]
+    (folder / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log))
     peaks = (recipe.muon_rate, recipe.adam_rate)
     forward = torch.compile(loss_and_accuracy) if recipe.compile else loss_and_accuracy
     last, saved_at, started, sums = min(stop_at or recipe.steps, recipe.steps), time.time(), time.time(), torch.zeros(3)

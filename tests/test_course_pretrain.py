@@ -1,5 +1,9 @@
 """The corpus's rows, the recipe, and a training run that can be killed, resumed and repeated bit for bit."""
 
+import json
+import multiprocessing
+import signal
+import time
 from random import Random
 
 import numpy as np
@@ -105,15 +109,29 @@ def test_attention_in_full_is_attention():
     torch.testing.assert_close(ours, model(ids).logits, atol=1e-4, rtol=1e-4)
 
 
-def test_killed_and_resumed_equals_not_killed(tokenizer, tmp_path):
+@pytest.mark.parametrize("lines", [2, 5], ids="after {} steps".format)
+def test_killed_and_resumed_equals_not_killed(tokenizer, tmp_path, lines):
+    """A process that trains is killed with SIGKILL, wherever it may be then."""
     whole = pretrain.train(TINY, tmp_path / "whole", tokenizer, report_every=1)
-    pretrain.train(TINY, tmp_path / "parts", tokenizer, stop_at=5, report_every=1)
+    log = tmp_path / "parts" / "log.jsonl"
+    process = multiprocessing.get_context("fork").Process(
+        target=pretrain.train,
+        args=(TINY, tmp_path / "parts", tokenizer),
+        kwargs={"report_every": 1, "save_every": 0.0},
+    )
+    process.start()
+    while process.is_alive() and not (log.exists() and len(log.read_text().splitlines()) >= lines):
+        time.sleep(0.001)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     parts = pretrain.train(TINY, tmp_path / "parts", tokenizer, report_every=1)
     for (name, a), b in zip(whole.state_dict().items(), parts.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
     losses = [torch.load(tmp_path / run / "checkpoint.pt")["log"] for run in ("whole", "parts")]
     figures = [[(e["step"], e["text_loss"], e["answer_loss"]) for e in log] for log in losses]
     assert figures[0] == figures[1]
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == list(range(1, TINY.steps + 1))
     assert figures[0][-1][1] < figures[0][0][1], "Eight steps should lower the loss."
 
 

@@ -138,7 +138,7 @@ class Child(Channel):
         if operation in NOTES:
             if self._lost and not self._ahead:
                 raise self._lost
-            self._notes.append((operation, *details))
+            self._notes = [(operation, *details)]
             self._lent.clear()
             self.conversation = []
             return Reply(None, None)

@@ -35,6 +35,7 @@ class Precedents:
     def __init__(self):
         self._first: dict[Key, Turn] = {}
         self._kept: dict[Key, int] = {}
+        self._said: dict[bytes, bytes] = {}  # most candidates are told the same, whatever they answered
 
     def first(self, key: Key) -> Turn | None:
         """Return how a check begins, if it has been run before."""
@@ -52,7 +53,7 @@ class Precedents:
         for (said, heard), (following, _) in zip(conversation, [*conversation[1:], (b"", b"")], strict=True):
             if turn.said != said:
                 raise ChannelBroken(f"{key[0]}: the check {key[1]} asks two that answer alike for different things")
-            last = Turn(following) if following else replace(result)
+            last = Turn(self._said.setdefault(following, following)) if following else replace(result)
             came = turn.next.setdefault(heard, last)
             if isinstance(came, CheckResult):
                 break

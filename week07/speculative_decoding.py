@@ -315,7 +315,7 @@ figure, axes = pyplot.subplots(figsize=(9, 3.6))
 for n, name in enumerate(DRAFTS):
     axes.bar(np.arange(len(KINDS)) + 0.2 * (n - 1.5), rates[:, n], width=0.18, label=name, color=plots.COLOURS[n])
 axes.set_xticks(range(len(KINDS)), list(KINDS))
-axes.set(ylabel="acceptance rate", ylim=(0, 1))
+axes.set(ylabel="acceptance rate", ylim=(0, 1.12))
 axes.set_title("How often a guess is kept depends on the text as much as on the draft")
 axes.grid(False, axis="x")
 axes.legend(ncols=4, loc="upper right")
@@ -424,8 +424,7 @@ left.bar(places + 0.2, Q, width=0.38, color=plots.ORANGE, label="draft q")
 left.set_title("Two opinions")
 right.bar(places, np.minimum(P, Q), color=plots.GREEN, label="kept: min(p, q)")
 right.bar(places, P - np.minimum(P, Q), bottom=np.minimum(P, Q), color=plots.BLUE, label="filled in after a refusal")
-right.bar(places, Q - np.minimum(P, Q), bottom=np.minimum(P, Q), color="none", edgecolor=plots.ORANGE, ls="--",
-          label="refused")  # fmt: skip
+right.bar(0, Q[0] - P[0], bottom=P[0], color="none", edgecolor=plots.ORANGE, ls="--", label="refused")
 right.set_title(f"What they share is kept: {np.minimum(P, Q).sum():.1f}")
 for axes in (left, right):
     axes.set_xticks(places, ["a", "b", "c"])
@@ -502,7 +501,7 @@ for alpha in (0.5, 0.8, 0.9):
 
 # %%
 lengths = [1, 2, 4, 8]
-figure, axes = pyplot.subplots(figsize=(7.5, 3.6))
+figure, axes = pyplot.subplots(figsize=(9.5, 3.6))
 for kind, colour in (("tool calls", plots.BLUE), ("stories", plots.ORANGE)):
     reports = {k: [write(each, "counts", k) for each in texts[kind]] for k in lengths}
     alpha = acceptance(reports[1])
@@ -516,7 +515,7 @@ for kind, colour in (("tool calls", plots.BLUE), ("stories", plots.ORANGE)):
     print("   formula  ", [round(m, 2) for m in predicted])
 axes.set(xlabel="guessed tokens a step, k", ylabel="tokens a step", ylim=(1, None))
 axes.set_title("The formula is a good first guess")
-axes.legend(loc="upper left")
+axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plots.show(
     figure,
     alt="Tokens a step of the n-gram draft against the number of guessed tokens, 1 to 8, on tool calls and stories: "
@@ -572,14 +571,15 @@ axes.set_title("More tokens a step need not be more tokens a second")
 axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plots.show(
     figure,
-    alt="Each draft on each kind of text as a point: tokens a step against speed by the clock. The n-gram draft's "
-    "points lie highest. The two-layer drafts reach more tokens a step than the others and lie below 1, where it is "
-    "slower than with no draft.",
+    alt="Each draft on each kind of text as a point: tokens a step against speed by the clock. The highest "
+    "points are the n-gram draft's. The two-layer drafts reach more tokens a step and lie below 1, where it is slower "
+    "than with no draft.",
 )
 
 # %% [markdown]
-# The two-layer drafts win every comparison of *steps*, and lose by the clock. Their c is about a half: four draft steps
-# cost two steps of the target, before it has checked anything. Counting pieces is crude, but costs next to nothing.
+# The two-layer drafts win nearly every comparison of *steps*, and lose by the clock. Their c is half a step or more:
+# four draft steps cost two steps of the target, before it has checked anything. Counting pieces is crude, but costs
+# next to nothing.
 #
 # So a draft network must be *much* smaller. People pair 70 billion parameters with 1 billion, c about 0.02. A target of
 # 3.5 million is near the floor where a step costs a fixed time, whatever its size. This model is a bad customer for

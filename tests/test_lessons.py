@@ -19,7 +19,9 @@ import offline  # noqa: E402
 SOURCES = lessons.lessons()
 SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
 MEGABYTES = 1.5
-RUN_ALWAYS = {"week01/attention_by_hand", "week02/byte_pair_encoding", "week03/many_workers"}  # the rest: test-all
+RUN_ALWAYS = {  # the rest: test-all
+    "week01/attention_by_hand", "week02/byte_pair_encoding", "week03/many_workers", "week07/flash_attention",
+}  # fmt: skip
 
 
 def name(path: Path) -> str:

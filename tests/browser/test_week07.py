@@ -124,6 +124,7 @@ def test_tile_explorer(page, lab):
 
     queries.focus()
     page.keyboard.press("End")
+    expect(picture).to_have_attribute("alt", re.compile(r"each 512 by 64"))
     tokens = cell.get_by_role("slider").first
     tokens.focus()
     page.keyboard.press("Home")

@@ -1,0 +1,59 @@
+"""The `course` command: check your answers, put a stub back, see what is wrong with this machine."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+class CourseError(Exception):
+    """What a learner can mend, in one line."""
+
+
+def main() -> int:
+    """Run the command; return its exit status: 0 well, 1 something to mend, 2 it could not be done."""
+    options = _parser().parse_args()
+    try:
+        return options.run(options)
+    except (CourseError, OSError) as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"course: {error}", style="red", markup=False)
+        return 2
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="course", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    doctor = commands.add_parser("doctor", help="say what is wrong with this machine, and what mends it")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from grader.learner.doctor import examine
+
+    findings = []
+    with console.status("Looking at this machine") as status:
+        for finding in examine(Path.cwd()):
+            findings.append(finding)
+            status.update(f"{finding.name} looked at")
+    table = Table("what", "how it is", "to mend it", box=None, pad_edge=False)
+    for finding in findings:
+        mark, style = ("✓", None) if finding.holds else ("✗", "red") if finding.stops else ("!", "yellow")
+        words = (f"{mark} {finding.name}", finding.said, "" if finding.holds else finding.mend)
+        table.add_row(*map(escape, words), style=style)
+    console.print(table)
+    stopped = [finding.name for finding in findings if finding.stops and not finding.holds]
+    console.print(f"To mend first: {', '.join(stopped)}." if stopped else "You can work on this machine.")
+    return 1 if stopped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

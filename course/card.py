@@ -5,7 +5,8 @@ Left out: what a card of a large model must say (energy, bias, intended users); 
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -41,7 +42,7 @@ plays and reference is a little flattered (the lesson *data* counts them).
 {start}
 
 ## Training
-{seconds:.0f} seconds. The last figures of the log (answers weigh most, so the two losses are given apart):
+{seconds:.0f} seconds on one core. The last figures of the log (answers weigh most, so the two losses are given apart):
 text {text_loss:.3f} nats a token, answers {answer_loss:.3f} nats a token, {answer_right:.1%} of answer tokens right.
 
 ![Loss of text and of answers against tokens](loss.png)
@@ -104,15 +105,41 @@ def loss_curve(log: list[dict], path: Path) -> None:
     figure.savefig(path)
 
 
-def write(folder: Path, recipe, log: list[dict], scores: dict[str, float], n: int, model: Local) -> None:
-    """Write README.md and loss.png into the folder of an exported model."""
+@dataclass(frozen=True)
+class Run:
+    """The settings of a training run, and its log."""
+
+    recipe: dict[str, object]
+    log: list[dict]
+
+
+def read(folder: Path) -> Run:
+    """The run that left `recipe.json` and `log.jsonl` in a folder."""
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return Run(json.loads((folder / "recipe.json").read_text()), log)
+
+
+def joined(runs: list[Run]) -> list[dict]:
+    """The logs of runs, each of which went on where the one before it ended, as one."""
+    log: list[dict] = []
+    for run in runs:
+        done = {key: log[-1][key] if log else 0 for key in ("step", "tokens", "seconds")}
+        log += [entry | {key: entry[key] + before for key, before in done.items()} for entry in run.log]
+    return log
+
+
+def write(folder: Path, runs: list[Run], scores: dict[str, float], n: int, model: Local) -> None:
+    """Write README.md and loss.png into the folder of an exported model that came of `runs`, one after the other."""
+    log, first = joined(runs), runs[0].recipe
     loss_curve(log, folder / "loss.png")
     shown = {name: f"{v:.2f}" if name.startswith("perplexity") else f"{v:.1%}" for name, v in scores.items()}
     card = CARD.format(
-        size=recipe.size,
+        size=first["size"],
         parameters=sum(p.numel() for p in model.model.parameters()) / 1e6,
-        recipe=_table(("setting", "value"), asdict(recipe)),
-        start=LOOK_BACK.format(held_steps=recipe.held_steps) if recipe.look_back else "",
+        recipe="\n\nThen, from the weights of that run:\n\n".join(
+            _table(("setting", "value"), run.recipe) for run in runs
+        ),
+        start=LOOK_BACK.format(**first) if first["look_back"] else "",
         scores=_table(("part", "score"), shown),
         samples=samples(model),
         n=n,

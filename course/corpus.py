@@ -137,6 +137,8 @@ STAGES = {
         ),
     ),
 }
+# The last stage: as before, with more of what is still hard.
+STAGES["numbers"] = Stage(256, 0.3, (*STAGES["mixed"].mixture, (8, passages.recall_numbers)))
 
 
 def documents(stage: str, n: int, seed: int) -> list[Document]:

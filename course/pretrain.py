@@ -3,6 +3,12 @@
 A run is a list of phases `(stage of the corpus, steps)`. Matrices inside the layers are trained by Muon, the embedding
 and the norms by AdamW; the rate rises, stays, and falls linearly in the last steps. A run that was stopped goes on from
 its last checkpoint and ends with the same weights as one that was not. Left out: several processes, a GPU's kernels.
+
+The model in `course/shipped` came of two runs, the second with the first one's weights and half its rates:
+
+    python -m course.pretrain --size 3m --folder runs/3m --compile
+    python -m course.pretrain --size 3m --start runs/3m --folder runs/numbers --phases numbers:1500 --warmup 50 \\
+        --cooldown 1400 --muon-rate 0.01 --adam-rate 1.5e-3 --compile
 """
 
 from __future__ import annotations
@@ -11,9 +17,10 @@ import argparse
 import copy
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -294,8 +301,11 @@ def train(
     save_every: float = 180.0,
     report_every: int = 50,
     report: Callable[[dict], None] = lambda entry: None,
+    start: dict[str, Tensor] | None = None,
 ) -> LlamaForCausalLM:
     """Train to the recipe's last step, or to `stop_at`, from the checkpoint in `folder` where there is one.
+
+    A run without a checkpoint begins with the weights `start`, or with those of `build`.
 
     Writes `checkpoint.pt` every `save_every` seconds and at the end, and a line of figures to `log.jsonl` every
     `report_every` steps, which `report` is called with too.
@@ -303,6 +313,8 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     model, batches, log, first = build(recipe), Batches(recipe, tokenizer), [], 0
     opts = optimizers(model, recipe)
+    if start:
+        model.load_state_dict(start)
     if (folder / "checkpoint.pt").exists():
         state = torch.load(folder / "checkpoint.pt", weights_only=True)
         model.load_state_dict(state["model"])
@@ -362,7 +374,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--phases", default="names:400,recall:400,mixed:4200", help="stages and their steps")
     parser.add_argument("--cooldown", type=int, default=1800)
+    parser.add_argument("--warmup", type=int, default=100)
     parser.add_argument("--muon-rate", type=float, default=0.02)
+    parser.add_argument("--adam-rate", type=float, default=3e-3)
+    parser.add_argument("--start", type=Path, help="folder of a finished run, to go on with its weights and tokenizer")
     parser.add_argument("--questions", type=int, default=200, help="of each part of the exam")
     parser.add_argument("--held-steps", type=int, default=800)
     parser.add_argument("--no-look-back", action="store_true")
@@ -373,13 +388,18 @@ def main() -> None:
         size=arguments.size,
         phases=phases,
         cooldown=arguments.cooldown,
+        warmup=arguments.warmup,
         muon_rate=arguments.muon_rate,
-        look_back=not arguments.no_look_back,
+        adam_rate=arguments.adam_rate,
+        look_back=not (arguments.no_look_back or arguments.start),
         held_steps=arguments.held_steps,
         compile=arguments.compile,
     )
-    home = arguments.folder / "tokenizer"
-    if not home.exists():
+    home, start = arguments.folder / "tokenizer", None
+    if arguments.start:
+        start = torch.load(arguments.start / "checkpoint.pt", weights_only=True)["model"]
+        shutil.copytree(arguments.start / "tokenizer", home, dirs_exist_ok=True)
+    elif not home.exists():
         corpus.train_tokenizer().save_pretrained(home)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(home)
 
@@ -388,11 +408,12 @@ def main() -> None:
         print(line.format(all=recipe.steps, **entry), f"· {entry['seconds']:.0f} s", flush=True)
 
     home = arguments.folder / "model"
-    export(train(recipe, arguments.folder, tokenizer, report=show), tokenizer, home)
-    log = [json.loads(line) for line in (arguments.folder / "log.jsonl").read_text().splitlines()]
+    export(train(recipe, arguments.folder, tokenizer, report=show, start=start), tokenizer, home)
+    (arguments.folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n")
     trained = load(home)
     scores = exam.sit(trained.model, tokenizer, arguments.questions)
-    card.write(home, recipe, log, scores, arguments.questions, trained)
+    runs = [card.read(folder) for folder in (arguments.start, arguments.folder) if folder]
+    card.write(home, runs, scores, arguments.questions, trained)
     print(f"The model, its card and its loss curve lie in {home}.")
 
 

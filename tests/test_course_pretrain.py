@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import signal
 import time
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from course import corpus, exam, pretrain
+from course import card, corpus, exam, pretrain
 from course.world import dialogue, passages, tools, words
 
 TINY = pretrain.Recipe(size="0.3m", phases=(("recall", 4), ("mixed", 4)), cooldown=2, tokens_per_step=512,
@@ -133,6 +134,19 @@ def test_killed_and_resumed_equals_not_killed(tokenizer, tmp_path, lines):
     assert figures[0] == figures[1]
     assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == list(range(1, TINY.steps + 1))
     assert figures[0][-1][1] < figures[0][0][1], "Eight steps should lower the loss."
+
+
+def test_a_run_goes_on_with_anothers_weights(tokenizer, tmp_path):
+    recipe = replace(TINY, phases=(("numbers", 2),), look_back=False, adam_rate=0.0, muon_rate=0.0)
+    given = pretrain.build(replace(TINY, seed=5)).state_dict()
+    trained = pretrain.train(recipe, tmp_path, tokenizer, start=given).state_dict()
+    assert all(torch.equal(trained[name], given[name]) for name in given), "At a rate of zero nothing moves."
+
+
+def test_a_card_counts_the_tokens_of_all_runs():
+    log = [{"step": 1, "tokens": 10, "seconds": 2.0, "text_loss": 3.0}]
+    entries = card.joined([card.Run({}, log), card.Run({}, log)])
+    assert [(e["step"], e["tokens"], e["seconds"], e["text_loss"]) for e in entries] == [(1, 10, 2, 3), (2, 20, 4, 3)]
 
 
 def test_the_model_loads_with_plain_transformers(tokenizer, tmp_path):

@@ -8,7 +8,7 @@ from random import Random
 
 from course.world import words
 from course.world.document import Document
-from course.world.relations import PLAIN, RELATIONS, Relation, distinct
+from course.world.relations import NUMBERS, PLAIN, RELATIONS, Relation, distinct
 
 UNKNOWN = "unknown"
 OPENINGS = ("Here is what we know.", "This is a note.", "Read this.", "Some facts:", "News of the day.", "Listen.")
@@ -124,7 +124,20 @@ def recall(
     reverse: float = 0.2,
 ) -> Document:
     """A passage of facts, then many questions, some of them sentences to complete; a share `reverse` asks who."""
-    facts = draw_facts(rng, n_people, n_relations, plain)
+    return ask_all(rng, draw_facts(rng, n_people, n_relations, plain), n_questions, reverse)
+
+
+def recall_numbers(rng: Random) -> Document:
+    """The same of ages and codes alone: a number is copied digit by digit, and a number may begin like another."""
+    people = draw_people(rng, rng.randint(2, 4))
+    relations = rng.sample([r for r in RELATIONS if r.name in NUMBERS], rng.randint(1, 2))
+    facts = [Fact(p, r, x) for r in relations for p, x in zip(people, r.values(rng, len(people)), strict=True)]
+    rng.shuffle(facts)
+    return ask_all(rng, facts, n_questions=8, reverse=0.4)
+
+
+def ask_all(rng: Random, facts: list[Fact], n_questions: int, reverse: float) -> Document:
+    """The facts as a passage, and questions about them."""
     document = Document("recall")
     opening = rng.choice(OPENINGS) + " " if rng.random() < 0.7 else ""
     document.add(opening + " ".join(state(rng, fact) for fact in facts))

@@ -52,6 +52,8 @@ def _codes(rng: Random, n: int) -> list[str]:
 
 PLAIN = ("place", "job", "food", "pet", "colour", "day")  # relations whose values are single words of a list
 
+NUMBERS = ("age", "code")  # relations whose values are digits, a token each
+
 
 def distinct(rng: Random, n: int, draw: Callable[[Random], str]) -> list[str]:
     """`n` different draws, in the order drawn."""

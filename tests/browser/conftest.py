@@ -2,12 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.jupyterlab import WINDOW
+from tests.browser.jupyterlab import WINDOW, Notebook, expose
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -34,3 +34,11 @@ def page() -> Iterator[Page]:
         page.set_default_timeout(30_000)
         yield page
         chromium.close()
+
+
+@pytest.fixture
+def open_notebook(page, clone, start_lab) -> Callable[[str], Notebook]:
+    """Return a function that opens a notebook by its path, in JupyterLab on a fresh clone."""
+    expose(clone)
+    lab = start_lab(clone)
+    return lambda path: Notebook(page, lab.address.replace("week01/from_text_to_numbers.ipynb", path))

@@ -2,10 +2,9 @@
 
 import os
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import ROOT, WINDOW, Notebook, choose, errors, expose, html, photograph
+from tests.browser.jupyterlab import ROOT, WINDOW, Notebook, choose, errors, html, photograph
 
 DIAGNOSIS = ROOT / "docs" / "images" / "diagnosis.png"
 SHOWN = "`dim` is ignored"
@@ -25,20 +24,9 @@ RIGHT = """\
     return torch.where(total > 0, e / total.clamp_min(1e-30), 0.0).to(x.dtype)"""
 
 
-@pytest.fixture
-def lab(clone, start_lab):
-    """JupyterLab on a fresh clone."""
-    expose(clone)
-    return start_lab(clone)
-
-
-def open_notebook(page, lab, path: str) -> Notebook:
-    return Notebook(page, lab.address.replace("week01/from_text_to_numbers.ipynb", path))
-
-
-def test_lesson(page, lab):
+def test_lesson(page, open_notebook):
     """Lesson 2 runs from top to bottom, and its widget follows the slider."""
-    notebook = open_notebook(page, lab, "week01/attention_by_hand.ipynb")
+    notebook = open_notebook("week01/attention_by_hand.ipynb")
     photograph(page, "lesson-opened")
     notebook.run_all()
     assert errors(notebook.all_outputs()) == []
@@ -55,9 +43,9 @@ def test_lesson(page, lab):
     photograph(page, "widget-moved")
 
 
-def test_assignment(page, lab, clone):
+def test_assignment(page, open_notebook, clone):
     """Unanswered, wrong in three ways that are each named, right; then validated and submitted."""
-    notebook = open_notebook(page, lab, "work/week01/attention.ipynb")
+    notebook = open_notebook("work/week01/attention.ipynb")
     notebook.run_all()
     graded = [notebook.outputs(index) for index in checks_of(notebook)]
     assert errors(notebook.all_outputs()) == []

@@ -2,26 +2,14 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import Notebook, errors, expose, photograph
+from tests.browser.jupyterlab import errors, photograph
 
 
-@pytest.fixture
-def lab(clone, start_lab):
-    """JupyterLab on a fresh clone."""
-    expose(clone)
-    return start_lab(clone)
-
-
-def open_notebook(page, lab, path: str) -> Notebook:
-    return Notebook(page, lab.address.replace("week01/from_text_to_numbers.ipynb", path))
-
-
-def test_playground(page, lab):
+def test_playground(page, open_notebook):
     """The lesson runs from top to bottom; tokens follow what is typed; ids, samples and vocabularies can be chosen."""
-    notebook = open_notebook(page, lab, "week02/why_subwords.ipynb")
+    notebook = open_notebook("week02/why_subwords.ipynb")
     notebook.run_all(240)
     assert errors(notebook.all_outputs()) == []
 
@@ -51,9 +39,9 @@ def test_playground(page, lab):
     expect(cell.get_by_role("alert")).to_contain_text("Write something")
 
 
-def test_sampler(page, lab):
+def test_sampler(page, open_notebook):
     """The lesson runs from top to bottom; a click draws the same token for the same seed; top-k 1 leaves one token."""
-    notebook = open_notebook(page, lab, "week02/choosing_the_next_token.ipynb")
+    notebook = open_notebook("week02/choosing_the_next_token.ipynb")
     notebook.run_all(240)
     assert errors(notebook.all_outputs()) == []
 

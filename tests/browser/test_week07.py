@@ -5,25 +5,15 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import Notebook, errors, expose, photograph
+from tests.browser.jupyterlab import Notebook, errors, photograph
 
 expect.set_options(timeout=30_000)  # a knob's answer takes a part of a second on a machine that does nothing else
 
 
-@pytest.fixture
-def lab(clone, start_lab):
-    """JupyterLab on a fresh clone."""
-    expose(clone)
-    return start_lab(clone)
-
-
-def open_notebook(page, lab, path: str) -> Notebook:
-    return Notebook(page, lab.address.replace("week01/from_text_to_numbers.ipynb", path))
-
-
-def test_bits_and_errors(page, lab):
+@pytest.mark.heavy
+def test_bits_and_errors(page, open_notebook):
     """The lesson runs from top to bottom; bits follow the number, the error the layer, scheme, bits and group."""
-    notebook = open_notebook(page, lab, "week07/numbers_in_few_bits.ipynb")
+    notebook = open_notebook("week07/numbers_in_few_bits.ipynb")
     notebook.run_all(420)
     assert errors(notebook.all_outputs()) == []
 
@@ -70,9 +60,10 @@ def test_bits_and_errors(page, lab):
     photograph(page, "errors")
 
 
-def test_cache_calculator(page, lab):
+@pytest.mark.heavy
+def test_cache_calculator(page, open_notebook):
     """The lesson runs; a model fills in its shape; a typed field and a slider change the picture; nonsense is told."""
-    notebook = open_notebook(page, lab, "week07/the_kv_cache.ipynb")
+    notebook = open_notebook("week07/the_kv_cache.ipynb")
     notebook.run_all(600)
     assert errors(notebook.all_outputs()) == []
 
@@ -101,9 +92,9 @@ def test_cache_calculator(page, lab):
     expect(cell.get_by_role("alert")).to_contain_text("more than the model's 62 layers")
 
 
-def test_tile_explorer(page, lab):
+def test_tile_explorer(page, open_notebook):
     """The lesson runs; larger tiles of queries move fewer bytes; causal leaves tiles out; too large a tile is told."""
-    notebook = open_notebook(page, lab, "week07/flash_attention.ipynb")
+    notebook = open_notebook("week07/flash_attention.ipynb")
     notebook.run_all(600)
     assert errors(notebook.all_outputs()) == []
 
@@ -140,9 +131,10 @@ def run_slowly(notebook: Notebook, place: int) -> list[dict]:
     return notebook.outputs(place)
 
 
-def test_batching_timeline(page, lab):
+@pytest.mark.heavy
+def test_batching_timeline(page, open_notebook):
     """Its knobs change both time lines; with one slot they are the same."""
-    notebook = open_notebook(page, lab, "week07/serving_many_users.ipynb")
+    notebook = open_notebook("week07/serving_many_users.ipynb")
     assert errors(run_slowly(notebook, notebook.place("import copy"))) == []
     place = notebook.place("batching_timeline.explore(")
     assert errors(run_slowly(notebook, place)) == []
@@ -165,9 +157,10 @@ def test_batching_timeline(page, lab):
     photograph(page, "batching-timeline-one-slot")
 
 
-def test_speculation_explorer(page, lab):
+@pytest.mark.heavy
+def test_speculation_explorer(page, open_notebook):
     """An expensive draft is slower than none; one that costs nothing is not."""
-    notebook = open_notebook(page, lab, "week07/speculative_decoding.ipynb")
+    notebook = open_notebook("week07/speculative_decoding.ipynb")
     assert errors(run_slowly(notebook, notebook.place("import time"))) == []
     place = notebook.place("speculation_explorer.explore(")
     assert errors(run_slowly(notebook, place)) == []

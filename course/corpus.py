@@ -34,7 +34,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
-SHARD_SEED = 1_000_003  # seeds of training shards are index * SHARD_SEED + n; a test's seeds are negative
+SHARD_SEED = 1_000_003  # seeds of training shards are (index + 1) * SHARD_SEED + n; a test's are smaller
 
 
 @cache

@@ -4,11 +4,7 @@ A run is a list of phases `(stage of the corpus, steps)`. Matrices inside the la
 and the norms by AdamW; the rate rises, stays, and falls linearly in the last steps. A run that was stopped goes on from
 its last checkpoint and ends with the same weights as one that was not. Left out: several processes, a GPU's kernels.
 
-The model in `course/shipped` came of two runs, the second with the first one's weights and half its rates:
-
-    python -m course.pretrain --size 3m --folder runs/3m --compile
-    python -m course.pretrain --size 3m --start runs/3m --folder runs/numbers --phases numbers:1500 --warmup 50 \\
-        --cooldown 1400 --muon-rate 0.01 --adam-rate 1.5e-3 --compile
+The model in `course/shipped` came of three runs, each with the weights of the one before; its card has their settings.
 """
 
 from __future__ import annotations

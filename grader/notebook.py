@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextvars import ContextVar
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,7 @@ class Checker:
             result.status = "failed"  # an answer was given; it is a used one that is missing
         result.flags = twins_called(source, self._book[name]["twins"])
         report = Report(result)
-        _display(report)
-        if result.status != "passed":
-            offer_hints(self, name)
+        AUDIENCE.get()(self, report)
         if result.status == "failed":
             raise CheckFailed(report.headline())
 
@@ -162,12 +161,18 @@ def checks(week: str, hidden: bool = False) -> Checker:
     return _GradingChecker(week, book, Path(solutions))
 
 
-def _display(report: Report) -> None:
-    """Show a report as the cell's result, where a notebook runs; else print it."""
+def _display(checker: Checker, report: Report) -> None:
+    """Show a report as the cell's result, where a notebook runs, else print it; then offer hints."""
     if _in_notebook():
         sys.displayhook(report)
     else:
         print(report)
+    if report.result.status != "passed":
+        offer_hints(checker, report.result.name)
+
+
+# Who is shown the reports of a run: the notebook's reader, unless `course check` says otherwise.
+AUDIENCE: ContextVar[Callable[[Checker, Report], None]] = ContextVar("audience", default=_display)
 
 
 def _in_notebook() -> bool:

@@ -81,7 +81,7 @@ def read(raw: bytes, template: Template) -> dict:
     Raises:
         Unreadable: in words for the student.
     """
-    cells = _cells(raw, template.ids)
+    cells = cells_of(raw, template.ids)
     run = [
         i
         for i, cell in enumerate(cells)
@@ -105,7 +105,12 @@ def read(raw: bytes, template: Template) -> dict:
     }
 
 
-def _cells(raw: bytes, known: set[str]) -> list[dict]:
+def cells_of(raw: bytes, known: set[str]) -> list[dict]:
+    """Return every cell as {kind, source, grade_id}; a grade_id that is not `known` is None.
+
+    Raises:
+        Unreadable: in words for the student.
+    """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:

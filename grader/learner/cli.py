@@ -1,4 +1,4 @@
-"""The `course` command: check your answers, put a stub back, see what is wrong with this machine."""
+"""The `course` command: check your answers, see what is wrong with this machine."""
 
 import argparse
 import sys
@@ -8,11 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from grader.learner.mistake import CourseError
+
 console = Console(highlight=False, soft_wrap=True)
-
-
-class CourseError(Exception):
-    """What a learner can mend, in one line."""
 
 
 def main() -> int:
@@ -31,9 +29,23 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="course", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser("check", help="run a notebook and show its checks; status 0 if all pass, else 1")
+    check.set_defaults(run=_check)
+    check.add_argument("notebook", type=Path, help="for example work/week01/attention.ipynb")
+
     doctor = commands.add_parser("doctor", help="say what is wrong with this machine, and what mends it")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    from grader.learner.check import check
+    from grader.learner.terminal import show
+
+    with console.status(f"Running {options.notebook}"):
+        outcome = check(options.notebook)
+    show(outcome, console)
+    return 0 if outcome.passed else 1
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -26,10 +26,7 @@ build: setup
 	@$(BIN)/python tools/build.py
 
 bench: setup
-	@$(BIN)/python tools/bench.py
-	@$(BIN)/python tools/bench_tokenizers.py
-	@$(BIN)/python tools/bench_model.py
-	@$(BIN)/python tools/bench_inference.py
+	@for bench in tools/bench*.py; do $(BIN)/python $$bench || exit; done
 
 pretrain: setup
 	@$(BIN)/python -m course.pretrain --size $(or $(SIZE),1m) --folder runs/$(or $(SIZE),1m)

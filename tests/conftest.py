@@ -33,6 +33,14 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(autouse=True)
+def closed_figures() -> Iterator[None]:
+    """No test finds the figures that another one left open."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture
 def clone(tmp_path) -> Path:
     """A copy of the repository as it stands, uncommitted changes and all, with no class and no learner's work yet."""

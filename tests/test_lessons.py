@@ -107,6 +107,12 @@ def test_outputs_are_clean(notebook):
         assert output.get("name") != "stderr", output.text
 
 
+def test_the_mark_of_a_changing_output_stands_alone(source):
+    """With words behind it in the line, nbval does not see the mark."""
+    marks = re.findall(r"^.*NBVAL_.*$", source.read_text(), flags=re.MULTILINE)
+    assert all(re.fullmatch(r"# NBVAL_[A-Z_]+", mark) for mark in marks)
+
+
 def test_is_small(source):
     assert source.with_suffix(".ipynb").stat().st_size < MEGABYTES * 2**20
 

@@ -405,7 +405,8 @@ for piece in ["un", "do", "done", "undo"]:
 # `tokenizers` has the whole procedure. Three plays, 2,000 pieces:
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the trainer adds numbers in an order that changes from run to run, so last digits differ.
+# NBVAL_IGNORE_OUTPUT
+# The trainer adds numbers in an order that changes from run to run, so last digits differ.
 tokenizer = lattice.train()
 learnt = lattice.log_probabilities(tokenizer)
 longest = sorted(learnt, key=lambda piece: (-len(piece), piece))
@@ -501,7 +502,8 @@ for alpha in [1.0, 0.5, 0.2, 0.0]:
 # </details>
 
 # %%
-# NBVAL_IGNORE_OUTPUT: shares of a trained Unigram model differ in their last digits from run to run.
+# NBVAL_IGNORE_OUTPUT
+# Shares of a trained Unigram model differ in their last digits from run to run.
 lattice.explore("unkindness", alpha=0.5)
 
 # %% [markdown]
@@ -514,7 +516,8 @@ lattice.explore("unkindness", alpha=0.5)
 # gives fewer tokens? And will Unigram, which maximises probability, be shorter or longer?
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the Unigram trainer's last digits differ from run to run.
+# NBVAL_IGNORE_OUTPUT
+# The Unigram trainer's last digits differ from run to run.
 from tokenizers import trainers
 
 alphabet = sorted({letter for text in texts for letter in text if not letter.isspace()} | {"▁"})
@@ -547,7 +550,8 @@ for name in ["BPE", "WordPiece", "Unigram"]:
 # mean is **F1**. BERT's real vocabulary joins in.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the Unigram trainer's last digits differ from run to run.
+# NBVAL_IGNORE_OUTPUT
+# The Unigram trainer's last digits differ from run to run.
 cuts_of_a_grammarian = """
 un|kind|ness king|dom fear|ful|ly hope|less|ness friend|ship child|hood un|know|ing|ly thank|less
 mis|fortune re|turn|ed walk|ing dark|ness sweet|ly noble|man over|throw un|natural dis|honour
@@ -586,7 +590,8 @@ for name, (precision, recall, f1) in result.items():
     print(f"{name:14} precision {precision:.2f}   recall {recall:.2f}   F1 {f1:.2f}")
 
 # %%
-# NBVAL_IGNORE_OUTPUT: as above.
+# NBVAL_IGNORE_OUTPUT
+# As above.
 figure, axes = pyplot.subplots(figsize=(7.5, 3.6))
 for shift, (place, label), colour in [
     (-0.2, (0, "precision: cuts that are right"), plots.BLUE),
@@ -632,7 +637,8 @@ plots.show(
 # **sentinel**, and the model writes the spans after their sentinels. With our pieces:
 
 # %%
-# NBVAL_IGNORE_OUTPUT: cuts of a trained Unigram model; rare ties may fall differently.
+# NBVAL_IGNORE_OUTPUT
+# Cuts of a trained Unigram model; rare ties may fall differently.
 sentinels = Tokenizer.from_str(tokenizer.to_str())
 sentinels.add_special_tokens(["<extra_id_0>", "<extra_id_1>"])
 print("reads: ", sentinels.encode("Is this a <extra_id_0> which I see <extra_id_1> me").tokens)

@@ -253,7 +253,8 @@ for rows, both in reports.items():
 # Same answers to the last token, in far fewer steps: rows do not stand empty. The seconds:
 
 # %%
-# NBVAL_IGNORE_OUTPUT: times
+# NBVAL_IGNORE_OUTPUT
+# Times.
 total = sum(map(len, reference))
 for rows, both in reports.items():
     for name, report in both.items():
@@ -661,7 +662,8 @@ print(
 # will have the lower perplexity, and which will answer like the teacher?
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the last digits of training differ between machines
+# NBVAL_IGNORE_OUTPUT
+# The last digits of training differ between machines.
 rows = ids[:128].reshape(-1, 64)
 cut_out = distillation.keep_layers(model, [0, model.config.num_hidden_layers - 1])
 by_text = copy.deepcopy(cut_out)
@@ -702,7 +704,8 @@ for name, candidate in small.items():
 # with 40% fewer parameters, after 90 hours on eight V100 cards. Our rows are a few hundred, those were millions.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: ratios of times
+# NBVAL_IGNORE_OUTPUT
+# Ratios of times.
 for name in ("the model", "two layers, teacher"):
     report = row_batcher.serve(small[name], prompts[:8], 4, 30, END)
     print(f"{name:20} {sum(len(r.tokens) for r in report.requests) / report.seconds:.0f} tokens/s")

@@ -197,7 +197,8 @@ print(drafts.Lookup(longest=2)(["nothing", "here", "comes", "twice"], 3))
 # probabilities (distillation, next lesson).
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the last digits of training differ between machines
+# NBVAL_IGNORE_OUTPUT
+# The last digits of training differ between machines.
 ids, _ = corpus.shard("mixed", 900_000, tokenizer, 512)  # a shard that the target was not trained on
 counted = PieceNGram(ids.reshape(-1), order=4, size=len(tokenizer))
 
@@ -304,7 +305,8 @@ same = all(report.tokens == alone.tokens for (kind, _), reports in tried.items()
 print("every text of every draft is the target's own:", same)
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the taught draft is the result of training, whose last digits differ between machines
+# NBVAL_IGNORE_OUTPUT
+# The taught draft is the result of training, whose last digits differ between machines.
 rates = np.array([[acceptance(tried[kind, name]) for name in DRAFTS] for kind in KINDS])
 print(f"{'':14}" + "".join(f"{name:>14}" for name in DRAFTS))
 for kind, line in zip(KINDS, rates, strict=True):
@@ -458,7 +460,8 @@ with torch.no_grad():
               {"target": model, "two layers": skipping, "two, taught": taught}.items()}  # fmt: skip
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the taught draft is the result of training, whose last digits differ between machines
+# NBVAL_IGNORE_OUTPUT
+# The taught draft is the result of training, whose last digits differ between machines.
 for temperature in (0.5, 1.0, 1.5):
     chances = {name: (table / temperature).softmax(-1) for name, table in logits.items()}
     for name in ("two layers", "two, taught"):
@@ -552,7 +555,8 @@ speculation_explorer.explore()
 # **Before you run**: the taught layers had the best acceptance. Will they be the fastest?
 
 # %%
-# NBVAL_IGNORE_OUTPUT: ratios of times
+# NBVAL_IGNORE_OUTPUT
+# Ratios of times.
 seconds = {which: sum(r.seconds for r in reports) for which, reports in tried.items()}
 speeds = {(kind, name): seconds[kind, "no draft"] / seconds[kind, name] for kind in KINDS for name in DRAFTS}
 print(f"{'times as fast':14}" + "".join(f"{name:>14}" for name in DRAFTS))
@@ -586,7 +590,8 @@ plots.show(
 # draft networks, and an honest lesson says so.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: ratios of times
+# NBVAL_IGNORE_OUTPUT
+# Ratios of times.
 one = step_time(1)
 begun = time.process_time()
 for _ in range(200):

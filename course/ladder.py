@@ -88,7 +88,7 @@ def fit(measured: list[Rung]) -> Law:
 
 def climb(size: str, tokens: int, tokenizer, folder: Path) -> Rung:
     """Train one rung and measure it."""
-    from course import corpus, pretrain
+    from course import pretrain
 
     steps = tokens // STEP
     fifth = steps // 5
@@ -102,13 +102,19 @@ def climb(size: str, tokens: int, tokenizer, folder: Path) -> Rung:
         steps_per_shard=256,
     )
     model = pretrain.train(recipe, folder, tokenizer).eval()
+    parameters = sum(p.numel() for p in model.model.layers.parameters())
+    return Rung(size, parameters, steps * recipe.tokens_per_step, round(held_out_loss(model, tokenizer), 4))
+
+
+@torch.no_grad()
+def held_out_loss(model, tokenizer) -> float:
+    """The loss of plain text that no run has read, in nats a token: what every rung is measured by."""
+    from course import corpus, pretrain
+
     ids, weights = corpus.shard("mixed", HELD_OUT, tokenizer, n_rows=512)
     rows = [torch.from_numpy(array) for array in (ids.astype("int64"), weights.astype("float32"))]
-    with torch.no_grad():
-        parts = zip(*(tensor.split(32) for tensor in rows), strict=True)
-        loss = np.mean([pretrain.loss_and_accuracy(model, *part)[1][0].item() for part in parts])
-    parameters = sum(p.numel() for p in model.model.layers.parameters())
-    return Rung(size, parameters, steps * recipe.tokens_per_step, round(float(loss), 4))
+    parts = zip(*(tensor.split(32) for tensor in rows), strict=True)
+    return float(np.mean([pretrain.loss_and_accuracy(model, *part)[1][0].item() for part in parts]))
 
 
 def main() -> None:

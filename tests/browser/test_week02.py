@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.jupyterlab import errors, photograph
@@ -39,6 +40,7 @@ def test_playground(page, open_notebook):
     expect(cell.get_by_role("alert")).to_contain_text("Write something")
 
 
+@pytest.mark.heavy
 def test_sampler(page, open_notebook):
     """The lesson runs from top to bottom; a click draws the same token for the same seed; top-k 1 leaves one token."""
     notebook = open_notebook("week02/choosing_the_next_token.ipynb")

@@ -92,6 +92,7 @@ def test_cache_calculator(page, open_notebook):
     expect(cell.get_by_role("alert")).to_contain_text("more than the model's 62 layers")
 
 
+@pytest.mark.heavy
 def test_tile_explorer(page, open_notebook):
     """The lesson runs; larger tiles of queries move fewer bytes; causal leaves tiles out; too large a tile is told."""
     notebook = open_notebook("week07/flash_attention.ipynb")

@@ -5,6 +5,7 @@ because cells out of sight are not on the page.
 """
 
 import json
+import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page
@@ -29,6 +30,19 @@ def expose(root: Path) -> None:
     (folder / "jupyter_lab_config.json").write_text(json.dumps({"LabApp": {"expose_app_in_browser": True}}))
 
 
+def paint(root: Path, theme: str) -> None:
+    """Choose the theme, light or dark, that the lab in `root` starts with, as its settings' page would."""
+    folder = root / ".class" / "jupyter" / "settings" / "@jupyterlab" / "apputils-extension"
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = {"theme": f"JupyterLab {theme.capitalize()}"}
+    (folder / "themes.jupyterlab-settings").write_text(json.dumps(chosen))
+
+
+def address_of(lab: str, path: str) -> str:
+    """Return where a lab shows a file; where the path is empty, no file. `lab` is the address that it printed."""
+    return re.sub(r"/lab(/tree/[^?]*)?", f"/lab/tree/{path}" if path else "/lab", lab, count=1)
+
+
 def photograph(page: Page, name: str) -> None:
     """Save what the page shows as .class/screenshots/NAME.png."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -46,13 +60,16 @@ class Notebook:
 
     Args:
         page: the browser's page.
-        address: where JupyterLab opens this notebook, token and all.
+        address: where JupyterLab opens this notebook, token and all; none where the page is about to show it.
+        path: the notebook's, where the page is about to show it.
     """
 
-    def __init__(self, page: Page, address: str):
+    def __init__(self, page: Page, address: str = "", path: str = ""):
         self.page = page
-        page.goto(address)
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        if address:
+            page.goto(address)
+        page.wait_for_function(f"path => {NOTEBOOK}?.context?.path?.endsWith(path)", arg=path, timeout=60_000)
+        page.locator(".jp-Notebook:visible .jp-Cell").first.wait_for(timeout=60_000)
         page.wait_for_function(f'() => {NOTEBOOK}?.sessionContext?.session?.kernel?.status === "idle"', timeout=60_000)
 
     def run_all(self, seconds: int = 120) -> None:

@@ -18,7 +18,7 @@ def main() -> int:
     try:
         for path in assignments.build():
             print(f"{path.relative_to(assignments.ROOT)}: built", flush=True)
-        for source in lessons.lessons():
+        for source in lessons.sources():
             start = time.perf_counter()
             if lessons.build(source):
                 took = time.perf_counter() - start

@@ -1,5 +1,5 @@
 """Build the lesson notebooks: weekNN/NAME.py (jupytext percent, the source) to weekNN/NAME.ipynb (with
-outputs).
+outputs), and the start page, start.py to start.ipynb, in the same way.
 
     python tools/lessons.py                     build each lesson whose source or `course` modules changed
     python tools/lessons.py where_am_i primer   only these
@@ -64,6 +64,11 @@ class LessonError(Exception):
 def lessons() -> list[Path]:
     """The sources of all lessons, week by week."""
     return sorted(ROOT.glob("week[0-9][0-9]/*.py"))
+
+
+def sources() -> list[Path]:
+    """The sources of all notebooks that are built here: the start page, then the lessons."""
+    return [*ROOT.glob("start.py"), *lessons()]
 
 
 def repository() -> str:
@@ -190,6 +195,7 @@ def run_offline(source: Path, notebook: NotebookNode) -> NotebookNode:
     """The notebook, run in its own process with the network off (or on, saying so, where that is refused)."""
     with tempfile.TemporaryDirectory() as folder:
         bare, done = Path(folder, "bare.ipynb"), Path(folder, "done.ipynb")
+        place = Path(folder) if source.parent == ROOT else source.parent  # the start page sees nobody's work/
         nbformat.write(notebook, bare)
         command = [
             sys.executable,
@@ -197,7 +203,7 @@ def run_offline(source: Path, notebook: NotebookNode) -> NotebookNode:
             "--execute",
             str(bare),
             str(done),
-            str(source.parent),
+            str(place),
         ]
         if refusal():
             print(f"The network stays on while {source.name} runs: {refusal()}.", file=sys.stderr)
@@ -261,7 +267,7 @@ def problem(source: Path, notebook: NotebookNode) -> str:
 
 def stale() -> list[str]:
     """One message for each built lesson that is missing, out of date, edited by hand or without a source."""
-    messages = [message for source in lessons() if (message := problem(source, assemble(source)))]
+    messages = [message for source in sources() if (message := problem(source, assemble(source)))]
     for built in sorted(ROOT.glob("week[0-9][0-9]/*.ipynb")):
         if not built.with_suffix(".py").exists():
             messages.append(f"{built.relative_to(ROOT)} has no source {built.stem}.py: delete it or write the source.")
@@ -285,11 +291,11 @@ def main() -> int:
         if options.stale:
             print("\n".join(messages := stale()) or "Every lesson is current.")
             return 1 if messages else 0
-        chosen = [source for source in lessons() if not options.names or source.stem in options.names]
+        chosen = [source for source in sources() if not options.names or source.stem in options.names]
         if missing := set(options.names) - {source.stem for source in chosen}:
             raise LessonError(
                 f"No lesson is called {', '.join(sorted(missing))}. "
-                f"There are: {', '.join(source.stem for source in lessons())}."
+                f"There are: {', '.join(source.stem for source in sources())}."
             )
         for source in chosen:
             start = time.perf_counter()

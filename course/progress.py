@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 MARK = "nbgrader_config.py"  # stands in the root of a course
 TAG = "progress"  # of the start page's cell that shows it
@@ -161,7 +162,7 @@ class Progress:
             if one.problem or not waiting:
                 continue
             first = waiting[0]
-            exercise = (first.name, f"{self.link(one.path)}#{first.heading.replace(' ', '-')}")
+            exercise = (first.name, f"{self.link(one.path)}#{quote(first.heading.replace(' ', '-'))}")
             if len(one.named(UNTRIED)) < len(one.exercises):
                 return [exercise], f"{{}} of {one.title} " + (
                     "is not right yet." if first.status == FAILED else "waits."

@@ -20,12 +20,12 @@ SOURCES = lessons.lessons()
 SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
 MEGABYTES = 1.5
 RUN_ALWAYS = {  # the rest: test-all
-    "week01/attention_by_hand", "week02/byte_pair_encoding", "week03/many_workers", "week07/flash_attention",
+    "start", "week01/attention_by_hand", "week02/byte_pair_encoding", "week03/many_workers", "week07/flash_attention",
 }  # fmt: skip
 
 
 def name(path: Path) -> str:
-    return f"{path.parent.name}/{path.stem}"
+    return path.relative_to(ROOT).with_suffix("").as_posix()
 
 
 @pytest.fixture(params=SOURCES, ids=name)
@@ -123,7 +123,10 @@ def test_belongs_to_its_source(source):
 
 @pytest.mark.parametrize(
     "source",
-    [pytest.param(one, marks=() if name(one) in RUN_ALWAYS else pytest.mark.heavy, id=name(one)) for one in SOURCES],
+    [
+        pytest.param(one, marks=() if name(one) in RUN_ALWAYS else pytest.mark.heavy, id=name(one))
+        for one in lessons.sources()
+    ],
 )
 def test_outputs_come_again_with_the_network_off(source, capsys):
     """`pytest --nbval` on the notebook in a network namespace with loopback alone."""

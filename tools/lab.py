@@ -67,6 +67,7 @@ def start_server(port: int, token: str) -> subprocess.Popen:
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={classroom.ROOT}",
         f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}",
+        f"--LabApp.extra_labextensions_path={classroom.ROOT / 'grader' / 'learner' / 'labextensions'}",
     ]
     with log_file().open("w") as log:
         return subprocess.Popen(

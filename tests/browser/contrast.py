@@ -4,7 +4,7 @@ from playwright.sync_api import Locator
 
 LEAST = 4.5
 FAINT = """
-(root, least) => {
+(roots, least) => {
   const pen = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
   const parse = colour => {
     pen.clearRect(0, 0, 1, 1);
@@ -20,8 +20,12 @@ FAINT = """
   };
   const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
   const faint = [];
-  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  for (let text; (text = walker.nextNode());) {
+  const texts = roots.flatMap(root => {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT), found = [];
+    while (walker.nextNode()) found.push(walker.currentNode);
+    return found;
+  });
+  for (const text of texts) {
     const element = text.parentElement;
     if (!text.data.trim() || !element.checkVisibility({visibilityProperty: true, opacityProperty: true})) continue;
     if (getComputedStyle(element).clipPath !== "none" || element.closest("mjx-container, style, script")) continue;
@@ -45,4 +49,5 @@ FAINT = """
 
 def faint(place: Locator) -> list[str]:
     """Return the texts in `place` that stand out by less than 4.5, each after its ratio. Formulas are left out."""
-    return place.evaluate(FAINT, LEAST)
+    place.first.wait_for()
+    return place.evaluate_all(FAINT, LEAST)

@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / ".class" / "screenshots"
@@ -36,6 +36,11 @@ def paint(root: Path, theme: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     chosen = {"theme": f"JupyterLab {theme.capitalize()}"}
     (folder / "themes.jupyterlab-settings").write_text(json.dumps(chosen))
+
+
+def expect_theme(page: Page, theme: str) -> None:
+    """Wait until JupyterLab shows a theme, light or dark."""
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-name", f"JupyterLab {theme.capitalize()}")
 
 
 def address_of(lab: str, path: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from nbgrader.utils import get_username
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from grader.judge import assignment
+from tests.browser.commands import run
 from tests.browser.contrast import faint
-from tests.browser.jupyterlab import address_of, choose, paint, photograph
+from tests.browser.jupyterlab import address_of, choose, expect_theme, paint, photograph
 
 sys.path.append("tools")
 from submissions import submission
@@ -25,14 +25,6 @@ POINTS = 44
 HOSTILE = "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'>"
 expect.set_options(timeout=30_000)  # a busy machine takes its time
 COMMENT = "Look at the largest score of each row.\n\nThen come and see me."
-
-
-def run(course: Path, *command: str) -> str:
-    """Run `grader`, `course` or `nbgrader` in a course's root, and return what it says."""
-    module = {"grader": "grader.cli", "course": "grader.learner.cli"}.get(command[0], command[0])
-    done = subprocess.run([sys.executable, "-m", module, *command[1:]], cwd=course, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def put(course: Path, place: str, answers: dict[str, str]) -> None:
@@ -51,7 +43,7 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
     paint(course, theme)
     page.emulate_media(color_scheme=theme)
     page.goto(address_of(start_lab(course).address, ""))
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-name", f"JupyterLab {theme.capitalize()}")
+    expect_theme(page, theme)
     form = formgrader(page)
     week = form.get_by_role("row").filter(has_text=WEEK)
     expect(week.get_by_text("released")).to_be_visible()

@@ -11,120 +11,20 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from course.saved_checks import FAILED, PASSED, UNTRIED, Assignment, Unreadable, joined, load, read_assignment
+
 MARK = "nbgrader_config.py"  # stands in the root of a course
 TAG = "progress"  # of the start page's cell that shows it
-PASSED, FAILED, UNTRIED = "passed", "failed", "not attempted"
 SIGNS = {PASSED: "✓", FAILED: "✗", UNTRIED: "–"}
+HEADS = ("Assignment", "Progress", "Exercises", "Points")
 NOWHERE = (
     "Your progress shows here once you work in your own copy of the course: `course lab` opens it. "
     "There is no work/ folder around this notebook."
 )
-
-
-class Unreadable(Exception):
-    """A file that is no notebook; the message says why."""
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise: the points it can give, those that your last check gave, and how it stands."""
-
-    name: str
-    heading: str
-    points: float
-    score: float
-    status: str
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A notebook of exercises; `path` is your copy, or the course's where you have none, `problem` why it is unread."""
-
-    week: str
-    path: Path
-    exercises: list[Exercise] = field(default_factory=list)
-    problem: str = ""
-
-    @property
-    def title(self) -> str:
-        """The week and the theme: `Week 1: attention`."""
-        return f"Week {int(self.week[-2:])}: {self.path.stem}"
-
-    def named(self, status: str) -> list[str]:
-        """The exercises that stand so."""
-        return [exercise.name for exercise in self.exercises if exercise.status == status]
-
-
-def load(path: Path) -> dict:
-    """The notebook in a file. Raises Unreadable."""
-    try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Unreadable("it is not there") from None
-    except (OSError, ValueError) as error:
-        raise Unreadable(getattr(error, "strerror", None) or "it is not JSON") from None
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise Unreadable("it holds no cells")
-    return notebook
-
-
-def joined(text: object) -> str:
-    """A notebook's text, which is a string or a list of lines."""
-    return "".join(map(str, text)) if isinstance(text, list) else str(text or "")
-
-
-def judged(outputs: object, points: float) -> tuple[float, str]:
-    """The score and the status that a check's saved outputs tell."""
-    score, failed = 0.0, False
-    for output in filter(lambda output: isinstance(output, dict), outputs if isinstance(outputs, list) else []):
-        data = output.get("data")
-        plain = joined(data.get("text/plain")) if isinstance(data, dict) else ""
-        if re.fullmatch(r"\d+(\.\d+)?", plain.strip()):
-            score = min(float(plain), points)
-        failed |= output.get("output_type") == "error"
-    return score, PASSED if score >= points else FAILED if failed or score else UNTRIED
-
-
-def read_assignment(given: Path, work: Path) -> Assignment:
-    """The exercises of a notebook in assignments/, with what the checks in the learner's copy of it came to."""
-    week, mine = given.parent.name, work / given.parent.name / given.name
-    place = mine if mine.exists() else given
-    try:
-        asked = load(given)["cells"]
-    except Unreadable as error:
-        return Assignment(
-            week, given, problem=f"{given.parent.parent.name}/{week}/{given.name} cannot be read: {error}."
-        )
-    try:
-        cells, problem = (load(mine)["cells"] if mine.exists() else []), ""
-    except Unreadable as error:
-        cells, problem = [], f"{work.name}/{week}/{given.name} cannot be read: {error}."
-    outputs = {about(cell).get("grade_id"): cell.get("outputs") for cell in cells}
-    by_source = {joined(cell.get("source")).strip(): cell.get("outputs") for cell in cells}
-    headings = {about(cell).get("grade_id"): joined(cell.get("source")).partition("\n")[0] for cell in asked}
-    exercises = []
-    for cell in asked:
-        points = about(cell).get("points")
-        if about(cell).get("grade") and points:
-            named = str(about(cell)["grade_id"])
-            name = named.removesuffix("-check")
-            found = outputs.get(named) or by_source.get(joined(cell.get("source")).strip())
-            heading = str(headings.get(f"{name}-prompt", "")).lstrip("# ")
-            exercises.append(Exercise(name, heading, float(points), *judged(found, float(points))))
-    return Assignment(week, place, exercises, problem)
-
-
-def about(cell: dict) -> dict:
-    """What nbgrader keeps of a cell; empty where that is lost."""
-    metadata = cell.get("metadata")
-    kept = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    return kept if isinstance(kept, dict) else {}
 
 
 def linked(start: Path) -> dict[str, str]:
@@ -148,7 +48,7 @@ class Progress:
             name = path.relative_to(root).as_posix()
             return path.parent.name, order.index(name) if name in order else len(order), name
 
-        given = sorted((root / "assignments").glob("week*/*.ipynb"), key=place)
+        given = sorted((root / "assignments").glob("week[0-9][0-9]/*.ipynb"), key=place)
         self.assignments = [read_assignment(path, root / "work") for path in given]
 
     def link(self, path: Path) -> str:
@@ -158,23 +58,18 @@ class Progress:
     def next(self) -> tuple[list[tuple[str, str]], str]:
         """What to do next: (text, address) of each link in turn, and the sentence with a {} for each."""
         for one in self.assignments:
-            waiting = [exercise for exercise in one.exercises if exercise.status != PASSED]
-            if one.problem or not waiting:
+            first = next((exercise for exercise in one.exercises if exercise.status != PASSED), None)
+            if one.problem or first is None:
                 continue
-            first = waiting[0]
             exercise = (first.name, f"{self.link(one.path)}#{quote(first.heading.replace(' ', '-'))}")
             if len(one.named(UNTRIED)) < len(one.exercises):
-                return [exercise], f"{{}} of {one.title} " + (
-                    "is not right yet." if first.status == FAILED else "waits."
-                )
-            to_read = next((path for path in self.linked if path.startswith(f"{one.week}/")), "")
-            if not (self.root / to_read).is_file():
+                stands = "is not right yet" if first.status == FAILED else "waits"
+                return [exercise], f"{{}} of {one.title} {stands}."
+            lesson = next((path for path in self.linked if path.startswith(f"{one.week}/")), "")
+            if not (self.root / lesson).is_file():
                 return [exercise], f"{{}}, the first exercise of {one.title}."
-            lesson = (self.linked[to_read], self.link(self.root / to_read))
-            return [
-                lesson,
-                exercise,
-            ], f"{{}}, a lesson, and those after it; then {{}}, the first exercise of {one.title}."
+            links = [(self.linked[lesson], self.link(self.root / lesson)), exercise]
+            return links, f"{{}}, a lesson, and those after it; then {{}}, the first exercise of {one.title}."
         return [], "every check that there is passes. Weeks to come will show here."
 
     def problems(self) -> list[str]:
@@ -215,9 +110,6 @@ class Progress:
         return f'<tr><th scope="row" style="text-align:left">{title}</th>{rest}</tr>'
 
 
-HEADS = ("Assignment", "Progress", "Exercises", "Points")
-
-
 def counted(one: Assignment) -> str:
     """How many exercises stand how, in words."""
     parts = [f"{len(names)} {status}" for status in (FAILED, UNTRIED) if (names := one.named(status))]
@@ -231,8 +123,7 @@ def points(one: Assignment) -> str:
 
 def find_root(folder: Path) -> Path | None:
     """The nearest folder upward that is the root of a course and has a work/."""
-    inside = (place for place in (folder, *folder.parents) if (place / MARK).is_file())
-    root = next(inside, None)
+    root = next((place for place in (folder, *folder.parents) if (place / MARK).is_file()), None)
     return root if root and (root / "work").is_dir() else None
 
 

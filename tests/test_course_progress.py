@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course import progress
+from course import progress, saved_checks
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSES = [new_output("execute_result", {"text/plain": "4", "text/html": "<b>softmax: all 3 checks pass</b>"})]
@@ -86,12 +86,12 @@ def test_an_exercise_stands_as_its_saved_check_says(course, outputs, score, stat
 
 
 def test_an_outputs_text_may_be_a_list_of_lines(course):
-    assert progress.judged([{"data": {"text/plain": ["4"]}}], 4.0) == (4.0, "passed")
+    assert saved_checks.judged([{"data": {"text/plain": ["4"]}}], 4.0) == (4.0, "passed")
 
 
 @pytest.mark.parametrize("outputs", [None, 7, ["?"], [{"data": ["4"]}], [{"data": {"text/plain": None}}]])
 def test_outputs_that_make_no_sense_are_no_attempt(outputs):
-    assert progress.judged(outputs, 4.0) == (0.0, "not attempted")
+    assert saved_checks.judged(outputs, 4.0) == (0.0, "not attempted")
 
 
 def test_next_is_the_first_lesson_of_a_week_not_begun(course):

@@ -50,18 +50,23 @@ class Keyboard:
         return self.page.evaluate(NAME)
 
     def tab_to(self, name: str, most: int = 80) -> None:
-        """Press Tab until what is named like `name`, a regular expression, has the focus.
+        """Press Tab until what is named like `name`, a regular expression, has the focus."""
+        self._go("Tab", name, most)
 
-        Raises:
-            AssertionError: when it is not among the next `most`, with the names of those.
-        """
+    def arrow_to(self, name: str, most: int = 30) -> None:
+        """The same in a list, by its arrow keys: up to its beginning, then down."""
+        self.press(*["ArrowUp"] * most)
+        if not re.search(name, self.reached()):
+            self._go("ArrowDown", name, most)
+
+    def _go(self, key: str, name: str, most: int) -> None:
         passed = []
         for _ in range(most):
-            self.press("Tab")
+            self.press(key)
             passed.append(self.reached())
             if re.search(name, passed[-1]):
                 return
-        raise AssertionError(f"{name!r} cannot be reached by Tab; these can: {passed}")
+        raise AssertionError(f"{name!r} cannot be reached by {key}; these can: {passed}")
 
     def used_alone(self) -> bool:
         """Return whether no pointer was used on this page."""

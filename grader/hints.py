@@ -31,7 +31,7 @@ def offer_hints(hinter: Hinter, exercise: str) -> None:
     )
 
     def show_next(_: object) -> None:
-        shown.value += f'<p style="margin:4px 0;white-space:normal">{marked(hinter.hint(exercise))}</p>'
+        shown.value += f'<p style="margin:4px 0;white-space:normal;line-height:1.5">{marked(hinter.hint(exercise))}</p>'
         if not hinter.hints_left(exercise):
             button.disabled, button.description = True, "No more hints"
 

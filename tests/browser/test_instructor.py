@@ -15,6 +15,7 @@ from grader.judge import assignment
 from tests.browser.commands import run
 from tests.browser.contrast import faint
 from tests.browser.jupyterlab import address_of, choose, expect_theme, paint, photograph
+from tests.browser.pictures import picture
 
 sys.path.append("tools")
 from submissions import submission
@@ -59,6 +60,8 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
     form = formgrader(page)
     expect(week.locator(".num-submissions")).to_have_text("2")
     photograph(page, f"formgrader-{theme}")
+    if theme == "light":
+        picture(page, "formgrader", 1280, 560)
 
     rows = submissions(form)
     expect(rows).to_have_count(2)
@@ -80,6 +83,9 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
     fill(form, "#softmax-comment", COMMENT, "/api/comment/")
     headline.scroll_into_view_if_needed()
     photograph(page, f"formgrader-reviewed-{theme}")
+    if theme == "light":
+        centre = "element => element.scrollIntoView({block: 'center'})"
+        picture(page, "review", 1100, 960, lambda: form.locator("#softmax-check").evaluate(centre))
     assert by_hand(course) == (3.5, COMMENT)
 
     run(course, "grader", "autograde", WEEK, "--force")
@@ -100,8 +106,9 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
     expect(softmax).to_contain_text("These points were given by your instructor.")
     expect(softmax).to_contain_text("Then come and see me.")
     assert faint(page.locator("body")) == []
-    softmax.scroll_into_view_if_needed()
     photograph(page, f"feedback-{theme}")
+    if theme == "light":
+        picture(page, "feedback", 800, 900)
 
 
 def formgrader(page: Page) -> FrameLocator:

@@ -6,7 +6,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.commands import run
 from tests.browser.contrast import faint
 from tests.browser.jupyterlab import (
-    WINDOW,
     Notebook,
     choose,
     errors,
@@ -15,7 +14,7 @@ from tests.browser.jupyterlab import (
     paint,
     photograph,
 )
-from tests.browser.pictures import WANTED, picture
+from tests.browser.pictures import picture
 
 START, WORK = "work/start.ipynb", "work/week01/attention.ipynb"
 SHOWN = "`dim` is ignored"
@@ -82,7 +81,7 @@ def begin(start: Notebook, theme: str) -> None:
     start.show(0)
     photograph(page, f"start-{theme}")
     if theme == "light":
-        picture(page, "start")
+        picture(page, "start", 1000, 900, lambda: start.show(start.place("## Where you are")))
 
 
 def learn(lesson: Notebook, theme: str) -> None:
@@ -118,8 +117,12 @@ def answer_softmax(notebook: Notebook, theme: str) -> None:
         photograph(page, f"wrong-{number}-{theme}")
         assert faint(notebook.cell(check).get_by_role("group", name="softmax:")) == []
         if named == SHOWN and theme == "light":
-            photograph_for_docs(notebook, answer)
+            picture_report(notebook, "diagnosis", answer)
 
+    notebook.cell(check).get_by_role("button", name="Next hint").click()
+    expect(notebook.cell(check).get_by_text("Hint 1 of")).to_be_visible()
+    if theme == "light":
+        picture_report(notebook, "hint", check)
     notebook.write(answer, SIGNATURE + RIGHT)
     outputs = notebook.run(check)
     assert "checks pass" in html(outputs)
@@ -172,16 +175,12 @@ def read_feedback(page: Page, theme: str) -> None:
     photograph(page, f"feedback-read-{theme}")
 
 
-def photograph_for_docs(notebook: Notebook, answer: int) -> None:
-    """Save an answer and its report as a picture, then the same with a hint."""
-    if not WANTED:
-        return
-    page = notebook.page
-    page.set_viewport_size({"width": 1000, "height": 1100})
-    page.keyboard.press("Control+B")  # away with the file list
-    notebook.show(answer)
-    first, below = notebook.box(answer), notebook.box(answer + 2)
-    area = {"x": first["x"], "y": first["y"] - 1, "width": first["width"], "height": below["y"] - first["y"] - 3}
-    picture(page, "diagnosis", area)
-    page.keyboard.press("Control+B")
-    page.set_viewport_size(WINDOW)
+def picture_report(notebook: Notebook, name: str, first: int) -> None:
+    """Save what stands from a cell to the end of softmax's report as a picture of docs/."""
+    last = notebook.place("check(softmax)")
+
+    def area() -> dict[str, float]:
+        top, end = notebook.box(first), notebook.box(last)
+        return {"x": top["x"], "y": top["y"] - 1, "width": top["width"], "height": end["y"] + end["height"] - top["y"]}
+
+    picture(notebook.page, name, 1000, 1300, lambda: notebook.show(first), area)

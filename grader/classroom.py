@@ -44,16 +44,24 @@ class Classroom:
     @property
     def private(self) -> Path:
         """The folder of seeds and journals, readable by its owner alone: beside the gradebook where that is a file."""
+        folder = self._private
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        return folder
+
+    @property
+    def _private(self) -> Path:
         from sqlalchemy.engine import make_url  # late: a worker that knows its settings needs no gradebook
 
         url = make_url(self.db_url)
         beside = (
             Path(url.database).parent if url.drivername.startswith("sqlite") and url.database else self.root / ".class"
         )
-        folder = beside / "grader"
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        return folder
+        return beside / "grader"
+
+    def seeds(self) -> list[Path]:
+        """Return the files of the seeds that are drawn so far."""
+        return sorted(self._private.glob("*.seed"))
 
     def seed(self, week: str) -> str:
         """Return the assignment's seed, drawn once and kept."""
@@ -65,3 +73,14 @@ class Classroom:
                 with contextlib.suppress(FileExistsError):
                     os.link(draft.name, path)  # there whole or not at all, and the first of two runs wins
         return path.read_text(encoding="ascii").strip()
+
+
+def here() -> Classroom:
+    """Return the course whose folder this is.
+
+    Raises:
+        ClassroomError: anywhere else.
+    """
+    classroom = Classroom(Path.cwd())
+    classroom.config  # noqa: B018 - reading it is the test
+    return classroom

@@ -18,7 +18,8 @@ from urllib.parse import quote
 from course.saved_checks import FAILED, PASSED, UNTRIED, Assignment, Unreadable, joined, load, read_assignment
 
 MARK = "nbgrader_config.py"  # stands in the root of a course
-TAG = "progress"  # of the start page's cell that shows it
+TAG, SET_UP = "progress", "set-up"  # of the start page's cells
+BADGE = re.compile(r"^\[!\[Open in Colab\].*\n\n", re.MULTILINE)
 SIGNS = {PASSED: "✓", FAILED: "✗", UNTRIED: "–"}
 HEADS = ("Assignment", "Progress", "Exercises", "Points")
 NOWHERE = (
@@ -154,17 +155,28 @@ def moved(source: str, work: Path) -> str:
 
 
 def filled(notebook: dict, work: Path) -> dict:
-    """The start page for the folder `work`: links made right, and the learner's progress in its cell's outputs."""
+    """The start page for the folder `work`: its cell shows the learner's progress, its links are right.
+
+    What only Colab and tests need is left out: the badge, the set-up cell, the mark of a changing output.
+    """
     page = copy.deepcopy(notebook)
     progress = Progress(work.parent, work)
     data = {"text/html": progress._repr_html_(), "text/plain": repr(progress)}
+    page["cells"] = [cell for cell in page["cells"] if SET_UP not in tags(cell)]
     for cell in page["cells"]:
+        source = joined(cell.get("source"))
         if cell.get("cell_type") == "markdown":
-            cell["source"] = moved(joined(cell["source"]), work)
-        elif TAG in cell.get("metadata", {}).get("tags", []):
+            cell["source"] = moved(BADGE.sub("", source), work)
+        elif TAG in tags(cell):
+            cell["source"] = source.removeprefix("# NBVAL_IGNORE_OUTPUT\n")
             cell["execution_count"] = None
             cell["outputs"] = [{"output_type": "display_data", "data": data, "metadata": {}}]
     return page
+
+
+def tags(cell: dict) -> list[str]:
+    """The tags of a cell."""
+    return cell.get("metadata", {}).get("tags", [])
 
 
 def main(root: Path) -> int:

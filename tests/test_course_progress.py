@@ -22,6 +22,11 @@ WRONG = [
     new_output("error", ename="CheckFailed", evalue="softmax: 1 of 3 checks pass", traceback=[]),
 ]
 START = """# Start
+
+[![Open in Colab](https://example.org/badge.svg)](https://example.org/start.ipynb)
+
+Welcome.
+
 | lesson | [A first lesson](week01/zebra.ipynb) |
 | lesson | [A second lesson](week01/ant.ipynb) |
 | assignment | [layers](assignments/week01/layers.ipynb) |
@@ -53,7 +58,11 @@ def course(tmp_path) -> Path:
         write(tmp_path / folder / "week01/layers.ipynb", exercise("softmax", 4), exercise("mask", 2))
     write(tmp_path / "assignments/week02/bits.ipynb", exercise("pack", 1))
     write(tmp_path / "assignments/week02/codes.ipynb", exercise("merge", 3))
-    page = [new_markdown_cell(START), new_code_cell("progress.show()", metadata={"tags": ["progress"]})]
+    page = [
+        new_markdown_cell(START),
+        new_code_cell("%pip install course", metadata={"tags": ["set-up"]}),
+        new_code_cell("# NBVAL_IGNORE_OUTPUT\nprogress.show()", metadata={"tags": ["progress"]}),
+    ]
     write(tmp_path / "start.ipynb", page)
     return tmp_path
 
@@ -202,6 +211,8 @@ def test_filled_leaves_the_page_itself_alone(course):
     done = progress.filled(page, course / "work")
     assert json.dumps(page) == before
     map_cell, cell = done["cells"]
+    assert map_cell["source"].startswith("# Start\n\nWelcome.")
+    assert cell["source"] == "progress.show()"
     assert cell["outputs"][0]["data"]["text/plain"].startswith("Week 1: layers: 0 of 2 passed")
     assert "[A first lesson](../week01/zebra.ipynb)" in map_cell["source"]
     assert "[layers](week01/layers.ipynb)" in map_cell["source"]

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / ".class" / "screenshots"
 WINDOW = {"width": 1360, "height": 860}  # what a laptop has
-NOTEBOOK = "window.jupyterapp.shell.currentWidget"
+NOTEBOOK = "window.jupyterapp?.shell.currentWidget"
 FINISHED = f"""
 () => {{
   const panel = {NOTEBOOK};

@@ -21,6 +21,12 @@ SHOWN = f"""
   (cell.outputs ?? []).some(output => output.data && Object.keys(output.data).some(type => type !== "text/plain"))
     ? [index] : [])
 """
+SAYS = """
+sliders => sliders.map(slider => {
+  const [label, value] = [".widget-label", ".widget-readout"].map(part => slider.querySelector(part).textContent);
+  const handle = slider.querySelector("[role=slider]");
+  return [[label, value], [handle.getAttribute("aria-label"), handle.getAttribute("aria-valuetext")]];
+})"""
 
 
 def places(notebook: Notebook) -> Iterator[tuple[int, Locator]]:
@@ -42,12 +48,14 @@ def test_what_a_lesson_shows_has_names_and_stands_out(page, one_week, start_lab,
 
     notebook.run_all(600)
     assert errors(notebook.all_outputs()) == []
-    unnamed, unread, knobs = {}, {}, 0
+    unnamed, unread, knobs, sliders = {}, {}, 0, []
     for index, place in places(notebook):
         unnamed |= {index: found} if (found := nameless(place)) else {}
         unread |= {index: found} if (found := faint(place)) else {}
+        sliders += place.locator(".widget-slider").evaluate_all(SAYS)
         if found := [node for node in nodes(place) if node["role"] in KNOBS]:
             knobs += len(found)
             photograph(page, f"dark-{path.replace('/', '-').removesuffix('.ipynb')}-{index}")
     assert (unnamed, unread) == ({}, {})
+    assert all(labels == said for labels, said in sliders), sliders
     assert knobs, "the lesson's widget is not on the page"

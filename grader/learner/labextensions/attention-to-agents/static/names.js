@@ -22,17 +22,17 @@ function describePictures(rendermime) {
   rendermime.addFactory({ ...plain, createRenderer }, rendermime.getRank?.(PICTURE) ?? plain.defaultRank);
 }
 
-// The sliders of ipywidgets in `root` that have no name yet. What the reader sees beside one is its value in words.
+// The sliders of ipywidgets in `root` that have no name yet. What stands beside one is its value as the reader sees it.
 function nameSliders(root) {
-  for (const handle of root.querySelectorAll("[role=slider]:not([aria-label])")) {
-    const widget = handle.closest(".jupyter-widgets");
-    const label = widget?.querySelector(".widget-label")?.textContent.trim();
-    if (!label) continue;
-    handle.setAttribute("aria-label", label);
-    const readout = widget.querySelector(".widget-readout");
-    if (!readout) continue;
+  for (const handle of root.querySelectorAll(".widget-slider [role=slider]:not([aria-label])")) {
+    const slider = handle.closest(".widget-slider");
+    const label = slider.querySelector(".widget-label");
+    const readout = slider.querySelector(".widget-readout");
+    if (!label?.textContent || !readout) continue;
+    handle.setAttribute("aria-label", label.textContent);
+    if (label.title === "null") label.removeAttribute("title");
     readout.setAttribute("role", "textbox");
-    readout.setAttribute("aria-label", `${label}: type a value`);
+    readout.setAttribute("aria-label", `${label.textContent}: type a value`);
     const say = () => {
       const words = readout.textContent.trim();
       if (words && handle.getAttribute("aria-valuetext") !== words) handle.setAttribute("aria-valuetext", words);

@@ -29,12 +29,15 @@ from grader.assignment import AssignmentError, Loaded  # noqa: E402
 from grader.candidate import Link, LocalChannel  # noqa: E402
 from grader.diagnose import diagnose  # noqa: E402
 from grader.lazy import LAZY, lazy  # noqa: E402
+from grader.leaks import leaks_in  # noqa: E402
 from grader.run import ExerciseResult, run_checks  # noqa: E402
 from grader.shipping import names_bound  # noqa: E402
+from grader.shown import visible_source  # noqa: E402
+from grader.unpack import unpacked  # noqa: E402
+from grader.withheld import Withheld, secrets_of  # noqa: E402
 
 SEEDS = range(5)
 AT_LEAST = {"visible checks": 2, "hidden checks": 2, "mutants": 5, "variants": 2, "hints": 3}
-SHORTEST_SECRET = 24  # characters; shorter lines of code are anybody's
 
 
 def judge(one: Loaded, answer: object, seed: int) -> ExerciseResult:
@@ -149,55 +152,34 @@ def stub_of(one: Loaded) -> object:
     return namespace[one.exercise.name]
 
 
-def leaks(week: str, loaded: dict[str, Loaded]) -> Iterator[str]:
+def leaks(exercises: list[Loaded]) -> Iterator[str]:
     """Yield each line of an answer, a hidden check or a wrong answer that stands in something learners get."""
-    secrets = {line: one for one in loaded.values() for line in _secret_lines(one)}
-    published = [
-        *(ROOT / "assignments" / week).rglob("*"),
-        ROOT / "grader" / "data" / f"{week}.json",
-        *ROOT.glob("week*/*.ipynb"),
-    ]
-    for path in published:
-        if path.is_file():
-            text = _published_text(path)
-            for line, one in secrets.items():
-                if line in text:
-                    yield (
-                        f"{path.relative_to(ROOT)} gives away a line of {one.path.relative_to(ROOT)}: “{line}”. "
-                        "Change the source that shows it, then run `make build`."
-                    )
+    secrets = Withheld(secrets_of(exercises, ROOT))
+    for path in published():
+        name = path.relative_to(ROOT)
+        for leak in leaks_in(unpacked(path), secrets):
+            yield f"{name.parent}/{leak}. Change the source that shows it, then run `make build`."
+
+
+def published() -> Iterator[Path]:
+    """Yield what learners get, file by file: the wheel's, lessons and assignments, the start page."""
+    for pattern in ("course/**/*", "grader/**/*", "week*/*.ipynb", "assignments/*/*", "start.ipynb"):
+        for path in sorted(ROOT.glob(pattern)):
+            if path.is_file() and path.suffix != ".pyc":
+                yield path
 
 
 def _clashes(loaded: dict[str, Loaded]) -> Iterator[str]:
     """Yield names that two exercises of one notebook both define for their visible checks: the later would win."""
     owners: dict[tuple[str, str], str] = {}
     for name, one in loaded.items():
-        for node in ast.parse(assignments.visible_source(one)).body:
+        for node in ast.parse(visible_source(one)).body:
             is_check = any(ast.unparse(d) == f"check.{name}" for d in getattr(node, "decorator_list", []))
             for bound in names_bound(node):
                 owner = name if is_check else owners.setdefault((one.notebook, bound), name)
                 if owner != name:
                     place = one.path.relative_to(ROOT)
                     yield f"{place}: `{bound}` is also a name of the checks of {owner}: rename it."
-
-
-def _published_text(path: Path) -> str:
-    if path.suffix != ".ipynb":
-        return path.read_text(encoding="utf-8")
-    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-
-
-def _secret_lines(one: Loaded) -> Iterator[str]:
-    """Lines of the file that learners must not see, and that are long enough to be its own."""
-    tree = ast.parse(one.source)
-    shown = assignments.visible_source(one) + assignments.answer_stub(one)
-    shown += "".join(assignments.given_source(one, node) for node in assignments.given_nodes(tree))
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            for line in one.source.splitlines()[node.lineno - 1 : node.end_lineno]:  # hints and messages are no secret
-                code = line.strip()
-                if len(code) >= SHORTEST_SECRET and code not in shown and not code.startswith(("from ", "import ")):
-                    yield code
 
 
 def main() -> int:
@@ -218,8 +200,9 @@ def main() -> int:
             problems += found
         if not options.exercises:
             problems += [*lessons.stale(), *assignments.stale(pages)]
-            for week, loaded in weeks.items():
-                problems += [*leaks(week, loaded), *_clashes(loaded)]
+            problems += leaks([one for loaded in weeks.values() for one in loaded.values()])
+            for loaded in weeks.values():
+                problems += _clashes(loaded)
     except (AssignmentError, assignments.BuildError, lessons.LessonError) as error:
         problems.append(str(error))
     for problem in problems:

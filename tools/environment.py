@@ -1,10 +1,13 @@
 """Make .venv and install what requirements.lock pins: torch first and by itself, the rest, then the course.
 
-Runs before anything is installed, so it uses the standard library alone, in words that Python 3.6 can parse: it must
-live long enough to say which Python it needs. A second run compares one hash and ends.
+It stands in two places: as tools/environment.py in a clone, where the course is installed as it stands, and as
+install.py in a learner's copy, beside the wheel that is installed there. It runs before anything is installed, so it
+uses the standard library alone, in words that Python 3.6 can parse: it must live long enough to say which Python it
+needs. A second run compares one hash and ends.
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -12,18 +15,22 @@ import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+IN_CLONE = os.path.basename(HERE) == "tools"
+ROOT = os.path.dirname(HERE) if IN_CLONE else HERE
 VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "installed")
 LOG = os.path.join(VENV, "install.log")
+PROGRAMS = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
 OLDEST = (3, 11)
 NEEDED = 4 * 2**30  # bytes on disk, with pip's own temporary files
 NO_NETWORK = r"ConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|Network is unreach"
+ANOTHER_PYTHON = "`make lab PYTHON=python3.12`" if IN_CLONE else "`python3.12 install.py`"
 # What pip's output shows: what to say, ended by "then run the same command again".
 CAUSES = [
     (r"No space left on device", "the disk is full. Free 4 GB (10 GB for PyTorch with CUDA)"),
     (NO_NETWORK, "pip cannot reach its package index. Check the network"),
-    (r"No matching distribution found for (\S+)", "there is no {0} for this Python. Choose one: PYTHON=python3.12"),
+    (r"No matching distribution found for (\S+)", "there is no {0} for this Python. Choose one: " + ANOTHER_PYTHON),
     (r"Permission denied|Read-only file system", "this folder cannot be written. Move the course to your home"),
 ]
 AGAIN = ", then run the same command again."
@@ -36,10 +43,24 @@ class CannotSetUp(Exception):
 def fingerprint():
     """Return a hash of what the environment is made from: the lock, the project's metadata, Python's version."""
     digest = hashlib.sha256(repr(sys.version_info[:3]).encode())
-    for name in ("requirements.lock", "pyproject.toml"):
-        with open(os.path.join(ROOT, name), "rb") as file:
+    for path in (os.path.join(ROOT, "requirements.lock"), wheel() or os.path.join(ROOT, "pyproject.toml")):
+        with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
+
+
+def wheel():
+    """Return the path of the course's wheel in a learner's copy, or nothing in a clone."""
+    if IN_CLONE:
+        return ""
+    try:
+        with open(os.path.join(ROOT, ".released.json")) as file:
+            found = [os.path.join(ROOT, name) for name in json.load(file) if name.endswith(".whl")]
+    except (OSError, ValueError):
+        found = []
+    if not found or not os.path.exists(found[0]):
+        raise CannotSetUp(f"a part of this copy of the course is missing. Unpack the zip again{AGAIN}")
+    return found[0]
 
 
 def is_ready():
@@ -55,7 +76,7 @@ def check_machine():
     if sys.version_info < OLDEST:
         raise CannotSetUp(
             f"Python 3.11 or later is needed; {sys.executable} is {sys.version.split()[0]}. "
-            "Name another: `make lab PYTHON=python3.12`."
+            f"Name another: {ANOTHER_PYTHON}."
         )
     try:
         import ensurepip  # noqa: F401
@@ -86,7 +107,7 @@ def say(text, end="\n"):
 
 def pip(*arguments, total=0):
     """Run pip in the new environment, counting packages on one line; raise CannotSetUp when it fails."""
-    command = [os.path.join(VENV, "bin", "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    command = [os.path.join(PROGRAMS, "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     command.append("--no-compile")  # halves the time; Python compiles what is imported, when it is
     environment = dict(os.environ, PIP_PROGRESS_BAR="off", PIP_USER="0")
     for name in ("PYTHONPATH", "PYTHONHOME"):
@@ -131,11 +152,12 @@ def install():
     """Make .venv anew and fill it; about a minute with a fast network."""
     with open(os.path.join(ROOT, "requirements.lock")) as file:
         pins = [line.strip() for line in file if line.strip() and not line.startswith("#")]
-    torch = pins[0]
+    torch, built = pins[0], wheel()
+    course = ["--force-reinstall", built] if built else ["-e", "."]
     steps = [
         (f"PyTorch ({torch})", ["--no-input", torch], 0),
         (f"{len(pins) - 1} more packages", ["--no-deps", "-r", "requirements.lock"], len(pins) - 1),
-        ("the course itself", ["--no-deps", "--no-build-isolation", "-e", "."], 0),
+        ("the course itself", ["--no-deps", "--no-build-isolation", *course], 0),
     ]
     start = time.time()
     if os.path.exists(STAMP):
@@ -148,12 +170,18 @@ def install():
         pip(*arguments, total=total)
     with open(STAMP, "w") as file:
         file.write(fingerprint())
-    say(f"Done in {time.time() - start:.0f} s.")
+    say(f"Done in {time.time() - start:.0f} s." + ("" if IN_CLONE else f" Next: {next_command()}"))
+
+
+def next_command():
+    """Return what a learner types to open the course."""
+    place = os.path.relpath(PROGRAMS, ROOT) if os.path.realpath(os.getcwd()) == os.path.realpath(ROOT) else PROGRAMS
+    return os.path.join(place, "course") + " lab"
 
 
 def make_venv():
     """Make .venv, or keep the one that the same Python made."""
-    python = os.path.join(VENV, "bin", "python")
+    python = os.path.join(PROGRAMS, "python" + (".exe" if os.name == "nt" else ""))
     if os.path.exists(python):
         ask = "import sys; print(sys.version_info[:2])"
         found = subprocess.run([python, "-c", ask], stdout=subprocess.PIPE, text=True)
@@ -171,9 +199,11 @@ def make_venv():
 
 def main():
     try:
-        if not is_ready():
+        if sys.version_info < OLDEST or not is_ready():
             check_machine()
             install()
+        elif not IN_CLONE:
+            say(f"Everything is installed. Next: {next_command()}")
     except CannotSetUp as problem:
         sys.exit(f"Cannot set up: {problem}")
     except KeyboardInterrupt:

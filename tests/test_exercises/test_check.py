@@ -169,10 +169,10 @@ def test_an_answer_that_stands_in_an_assignment_is_a_leak(check, tmp_path, monke
     data = tmp_path / "grader" / "data" / "week01.json"
     data.parent.mkdir(parents=True)
     data.write_text('{"hint": "none"}')
-    assert list(check.leaks("week01", {"double": one})) == []
+    assert list(check.leaks([one])) == []
     data.write_text("return torch.add(x, x).to(x.dtype)")
-    (leak,) = check.leaks("week01", {"double": one})
-    assert "gives away a line" in leak
+    (leak,) = check.leaks([one])
+    assert "gives away line 18 of 01_double.py" in leak
     assert "make build" in leak
 
 

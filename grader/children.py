@@ -76,13 +76,19 @@ class Children(Channel):
 
     def recalled(self, exercise: str, check: str) -> CheckResult | None:
         """Ask the child what the check asks, for as long as it answers as an earlier one did."""
-        first = self._precedents.first((exercise, check))
-        return self._child.retrace(first) if first and self._child and self.losses < MAX_LOSSES else None
+        if self._child is None or self.losses >= MAX_LOSSES:
+            return None
+        try:
+            first = self._precedents.first((exercise, check, self._child.known(exercise)))
+        except ChannelLost:
+            return None  # the check will meet with the same
+        return self._child.retrace(first) if first else None
 
     def remember(self, exercise: str, check: str, result: CheckResult) -> None:
         """Keep a conversation that its child outlived."""
         if self._child and self._child.conversation and not (result.lost or result.unusable):
-            self._precedents.add((exercise, check), self._child.conversation, result)
+            key = exercise, check, self._child.known(exercise)
+            self._precedents.add(key, self._child.conversation, result)
 
     def replace(self, extra: str = "") -> None:
         """End the child, if there is one. The next one runs `extra` after the cells."""

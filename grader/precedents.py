@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from grader.channel import ChannelBroken
 from grader.run import CheckResult
+from grader.values import Handle
 
 MOST = 32  # conversations kept of one check
 
-Key = tuple[str, str]
+Key = tuple[str, str, Handle | None]  # exercise, check, what is known of the candidate before the check asks
 
 
 @dataclass

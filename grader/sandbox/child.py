@@ -91,6 +91,7 @@ class Child(Channel):
         self._limits, self._place = limits, place
         self._left, self._asked, self._nesting, self._calls = limits.total_seconds, 0.0, 0, 0
         self._notes: list[tuple] = []
+        self._known: dict[str, Handle | None] = {}
         self.conversation: list[tuple[bytes, bytes]] | None = None
         self._said = b""
         self._ahead: deque[tuple[bytes, tuple[bytes, bytes] | ChildLost]] = deque()
@@ -142,6 +143,25 @@ class Child(Channel):
             self._lent.clear()
             self.conversation = []
             return Reply(None, None)
+        if operation == "look_up" and len(self._notes) == 1 and (handle := self.known(*details)):
+            self._notes.append((operation, *details))
+            return Reply(None, handle)
+        return self._performed(operation, *details)
+
+    def known(self, name: str) -> Handle | None:
+        """Return what stands for `name` if it is the first that a check looks up, or None where it is a value or nothing.
+
+        The child is asked once: with each check its numbers begin anew.
+        """
+        if name not in self._known:
+            notes, conversation = self._notes, self.conversation
+            self._notes, self.conversation = [("begin", 0)], None
+            value = self._performed("look_up", name).value
+            self._known[name] = value if type(value) is Handle else None
+            self._notes, self.conversation = notes, conversation
+        return self._known[name]
+
+    def _performed(self, operation: str, *details: Any) -> Reply:
         started = time.monotonic()
         deadline = started + min(self._limits.call_seconds, self._left)
         if self._nesting == 0:

@@ -70,6 +70,20 @@ def test_who_answers_otherwise_gets_the_verdict_that_it_gets_alone(judged, sourc
     assert alone.outcome == "failed"
 
 
+def test_what_stands_for_a_name_is_asked_once_and_told_apart(judged):
+    """A check may look at its candidate without asking it anything: two kinds are two candidates."""
+
+    def is_a_function(triple):
+        """It is a function, and gives three times as much."""
+        close(triple(2), 6)
+        assert triple._handle.type_name == "function"
+
+    check = Check(is_a_function, hidden=False)
+    assert judged(check, RIGHT).outcome == "passed"
+    assert judged(check, "class triple:\n    def __new__(cls, x): return 3 * x").outcome == "failed"
+    assert judged(check, SAME).outcome == "passed"
+
+
 def test_functions_that_are_called_back_take_part(judged):
     called: list[int] = []
 

@@ -149,7 +149,7 @@ class Child(Channel):
         return self._performed(operation, *details)
 
     def known(self, name: str) -> Handle | None:
-        """Return what stands for `name` if it is the first that a check looks up, or None where it is a value or nothing.
+        """Return what stands for `name` where a check looks it up first, or None where that is a value or nothing.
 
         The child is asked once: with each check its numbers begin anew.
         """

@@ -30,7 +30,15 @@ def run(options: argparse.Namespace) -> int:
     if not options.release:
         console.print(f"{len(written)} pages. `grader feedback {week} --release` hands them out.")
         return 0
-    only = [f"--student={name}" for name in options.student or []]
-    nbgrader(classroom.root, "release_feedback", week, "--force", *only)
-    console.print(f"{len(written)} pages, handed out: `course feedback {week}` fetches a learner's own.")
+    here_in = {page.parent.parent.name for page in written if (page.parent / "submission_secret.txt").exists()}
+    others = {folder.parent.name for folder in classroom.folder("feedback").glob(f"*/{week}")} - here_in
+    if here_in:
+        excluded = f"--CourseDirectory.student_id_exclude={','.join(sorted(others))}"
+        nbgrader(classroom.root, "release_feedback", week, excluded)
+        handed_out = sum(page.parent.parent.name in here_in for page in written)
+        console.print(f"{handed_out} pages, handed out: `course feedback {week}` fetches a learner's own.")
+    elsewhere = sorted({page.parent.parent.name for page in written} - here_in)
+    if elsewhere:
+        console.print(f"Did not hand in through the exchange: {', '.join(elsewhere)}. Send their pages yourself:")
+        console.print(f"{classroom.folder('feedback')}/NAME/{week}/", markup=False)
     return 0

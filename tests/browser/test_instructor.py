@@ -53,7 +53,7 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
 
     put(course, "work", {"*": "answer", "softmax": "no_maximum"})
     run(course, "nbgrader", "submit", WEEK)
-    run(course, "nbgrader", "collect", WEEK)
+    run(course, "grader", "collect", WEEK)
     put(course, "submitted/dot", {})  # by another way: stubs only
     run(course, "grader", "autograde", WEEK)
     earned = POINTS - 4 + by_machine(course)
@@ -96,8 +96,7 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
     expect(form.locator("#softmax-check")).to_have_value("3.5")
     expect(form.locator("#softmax-comment")).to_have_value(COMMENT)
 
-    run(course, "grader", "feedback", WEEK)
-    run(course, "nbgrader", "release_feedback", WEEK, "--student", LEARNER)
+    assert "Did not hand in through the exchange: dot." in run(course, "grader", "feedback", WEEK, "--release")
     run(course, "nbgrader", "fetch_feedback", WEEK)
     (feedback,) = (course / "work" / WEEK / "feedback").rglob("*.html")
     page.goto(feedback.as_uri())

@@ -6,7 +6,7 @@ FROM python:3.12-slim-bookworm
 ARG PIP_EXTRA_INDEX_URL=""
 
 RUN useradd --create-home --uid 1000 learner
-USER learner
+USER 1000
 WORKDIR /home/learner/course
 
 # What takes minutes stands before what changes often.

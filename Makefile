@@ -1,4 +1,4 @@
-# Two commands: `make lab` to learn, `make test` to prove. CONTRIBUTING.md says what each target is for.
+# Two commands: `make lab` to learn, `make test` to prove. docs/contributor.md says what each target is for.
 PYTHON ?= python3
 BIN := .venv/bin
 

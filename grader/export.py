@@ -11,16 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-
 from grader import roster as lms
-from grader.classroom import Classroom, ClassroomError
+from grader.classroom import Classroom, ClassroomError, here
+from grader.commands.console import command, console
 
 GRADED, WAITS, ABSENT = "graded", "waits for review", "not handed in"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PLAIN_KEY = re.compile(r"[\w.@+-]+")  # no formula can be written with these alone
-
-console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -62,9 +59,9 @@ class Sheet:
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add `grader export` to the command's parsers."""
-    export = commands.add_parser("export", help="write marks as a CSV file that Canvas or Moodle imports")
+    about, example = "write marks as a CSV file that Canvas or Moodle imports", "grader export week01 --format canvas"
+    export = command(commands, "export", about, f"{example} --roster grades.csv")
     export.set_defaults(run=run)
-    export.epilog = "example: grader export week01 --format canvas --roster grades.csv"
     export.add_argument("assignment", help="for example week01")
     export.add_argument("--format", choices=["canvas", "moodle", "csv"], default="csv", help="who reads it (csv: you)")
     export.add_argument("--roster", type=Path, metavar="FILE", help="what the LMS's gradebook exports, to match names")
@@ -75,7 +72,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the file and name who is not in it; 1 where somebody's graded work is not."""
-    classroom, week = Classroom(Path.cwd()), options.assignment
+    classroom, week = here(), options.assignment
     marks, points = read_marks(classroom, week)
     if not any(mark.state == GRADED for mark in marks):
         raise ClassroomError(f"no mark of {week} is final yet; `grader autograde {week}` and `grader review {week}`")

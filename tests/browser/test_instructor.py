@@ -42,6 +42,7 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
     """Each step shows in the formgrader; a score and a comment given by hand outlive a new grading, and are sent."""
     course = one_week
     paint(course, theme)
+    run(course, "grader", "release", WEEK)
     page.emulate_media(color_scheme=theme)
     page.goto(address_of(start_lab(course).address, ""))
     expect_theme(page, theme)

@@ -130,7 +130,7 @@ def _page(files: dict[str, bytes], weeks: list[str], start: str) -> bytes:
             for folder in ("", "assignments/")
         )
         rows.append(f"| {int(week[-2:])} | {', '.join(lessons)} | {', '.join(own)} |")
-    first = next(name for name in order if name.startswith("assignments/"))
+    first = next(name for name in order if name.startswith(f"assignments/{weeks[0]}/"))
     text = _template("README.md").replace("{weeks}", "\n".join(rows)).replace("{week}", weeks[0])
     return text.replace("{first}", first.removeprefix("assignments/").removesuffix(".ipynb")).encode()
 

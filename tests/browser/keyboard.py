@@ -8,7 +8,8 @@ NAME = """
 () => {
   let at = document.activeElement;
   while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
-  const name = at?.getAttribute("aria-label") || at?.innerText || at?.title || at?.value || at?.tagName || "nothing";
+  const label = at?.getAttribute("aria-label") || at?.labels?.[0]?.innerText;
+  const name = label || at?.innerText || at?.title || at?.value || at?.tagName || "nothing";
   return name.trim().split("\\n")[0].slice(0, 80);
 }"""
 POINTED = 'window.pointed = []; addEventListener("pointerdown", e => window.pointed.push(e.target.outerHTML), true);'

@@ -8,6 +8,8 @@ from tests.browser.keyboard import Keyboard
 from tests.browser.test_learner import RIGHT, SIGNATURE, WRONG
 
 WORK = "work/week01/attention.ipynb"
+# The attention explorer's controls, and a key that changes each.
+CONTROLS = {"^Sentence$": "!", "^Layer$": "ArrowRight", "^Head$": "ArrowRight", "^Show .CLS.": "Space"}
 expect.set_options(timeout=30_000)  # a busy machine takes its time
 
 
@@ -55,6 +57,26 @@ def test_exercise(page, keyboard, one_week, start_lab):
     page.locator("#submitted_assignments_list").get_by_text("week01").first.wait_for()
     photograph(page, "keyboard-submitted")
     assert len(handed_in(one_week)) == 1
+    assert keyboard.used_alone()
+
+
+@pytest.mark.heavy
+def test_widget(page, keyboard, one_week, start_lab):
+    """Every control of a widget is reached by Tab, by name, and moved by keys."""
+    lab = start_lab(one_week)
+    notebook = Notebook(page, address_of(lab.address, "week01/attention_by_hand.ipynb"))
+    keyboard.command("Run All Cells")
+    page.wait_for_timeout(500)
+    notebook.wait()
+    place = notebook.place("attention_explorer.explore(")
+    go_to(keyboard, notebook, place)
+    drawn = notebook.cell(place).locator("img").first
+    for control, key in CONTROLS.items():
+        before = drawn.get_attribute("src")
+        keyboard.tab_to(control, most=10)
+        keyboard.press(key, "Enter")
+        expect(drawn).not_to_have_attribute("src", before)
+    photograph(page, "keyboard-widget")
     assert keyboard.used_alone()
 
 

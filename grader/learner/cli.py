@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from grader.learner.mistake import CourseError
 
@@ -49,22 +47,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _doctor(_: argparse.Namespace) -> int:
-    from grader.learner.doctor import examine
+    from grader.learner.doctor import diagnose
 
-    findings = []
-    with console.status("Looking at this machine") as status:
-        for finding in examine(Path.cwd()):
-            findings.append(finding)
-            status.update(f"{finding.name} looked at")
-    table = Table("what", "how it is", "to mend it", box=None, pad_edge=False)
-    for finding in findings:
-        mark, style = ("✓", None) if finding.holds else ("✗", "red") if finding.stops else ("!", "yellow")
-        words = (f"{mark} {finding.name}", finding.said, "" if finding.holds else finding.mend)
-        table.add_row(*map(escape, words), style=style)
-    console.print(table)
-    stopped = [finding.name for finding in findings if finding.stops and not finding.holds]
-    console.print(f"To mend first: {', '.join(stopped)}." if stopped else "You can work on this machine.")
-    return 1 if stopped else 0
+    return diagnose(Path.cwd(), console)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What is wrong with this machine, in plain words, and what mends it. Each fact is found out by trying it."""
 
+import errno
 import os
 import re
 import shutil
@@ -9,6 +10,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
 
 OLDEST_PYTHON, OLDEST_TORCH = (3, 11), (2, 6)
 NEEDED = 500 * 2**20  # bytes: room to save notebooks, small models and their checkpoints
@@ -35,21 +39,52 @@ class Finding:
     stops: bool = True
 
 
+def diagnose(folder: Path, console: Console) -> int:
+    """Print what a learner's work in `folder` needs and how it stands; 1 where something stops the work."""
+    stopped = []
+    with console.status("Looking at this machine"):
+        for finding in examine(folder):
+            mark, style = ("✓", "") if finding.holds else ("✗", "red") if finding.stops else ("!", "yellow")
+            console.print(Text(f"{mark} {finding.name}: {finding.said}", style))
+            if not finding.holds:
+                console.print(Text(f"  To mend it: {finding.mend}."))
+            stopped += [finding.name] if finding.stops and not finding.holds else []
+    console.print(f"To mend first: {', '.join(stopped)}." if stopped else "You can work on this machine.")
+    return 1 if stopped else 0
+
+
 def examine(folder: Path) -> Iterator[Finding]:
     """Look at each thing that a learner's work in `folder` needs; takes some seconds, most of them torch's."""
-    yield python()
+    again = set_up(folder)
+    yield python(again)
     yield disk(folder)
-    yield torch(folder)
-    yield kernel()
+    yield torch(folder, again)
+    yield kernel(again)
     yield port()
     yield network()
     yield sandbox()
 
 
-def python() -> Finding:
+def set_up(folder: Path) -> str:
+    """Return the command that sets the course up where it lies: a learners' copy, a clone, or nothing but a package."""
+    for place in (folder, *folder.parents):
+        if (place / "install.py").is_file():
+            return "py install.py" if os.name == "nt" else "python3 install.py"
+        if (place / "nbgrader_config.py").is_file():
+            return "make setup"
+    return ""
+
+
+def _anew(again: str, package: str) -> str:
+    """Return how a broken environment is made again: set-up leaves one alone whose versions are the present ones."""
+    return f"delete the folder .venv, then `{again}`" if again else f"`pip install --force-reinstall '{package}'`"
+
+
+def python(again: str) -> Finding:
     """The running Python is new enough."""
     oldest = ".".join(map(str, OLDEST_PYTHON))
-    mend = f"install Python {oldest} or later and set up again: `make setup PYTHON=python3.12`"
+    command = {"": "", "make setup": ": `make setup PYTHON=python3.12`"}.get(again, ": `python3.12 install.py`")
+    mend = f"install Python {oldest} or later and set up again{command}"
     said = f"{'.'.join(map(str, sys.version_info[:3]))}, {oldest} or later is needed"
     return Finding("Python", sys.version_info[:2] >= OLDEST_PYTHON, said, mend)
 
@@ -63,9 +98,9 @@ def disk(folder: Path) -> Finding:
     return Finding("disk", free >= NEEDED, f"{free / 2**30:.1f} GB free, 0.5 GB are needed", mend)
 
 
-def torch(folder: Path) -> Finding:
+def torch(folder: Path, again: str) -> Finding:
     """PyTorch loads in a Python started in `folder`, calculates, and is new enough."""
-    mend = "`make setup` (without make: `pip install --force-reinstall 'torch>=2.6'`)"
+    mend = _anew(again, "torch>=2.6")
     environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
     try:
         command = [sys.executable, "-c", _TORCH]
@@ -87,13 +122,13 @@ def torch(folder: Path) -> Finding:
     return Finding("PyTorch", new_enough, f"{version}, {oldest} or later is needed", mend)
 
 
-def kernel() -> Finding:
+def kernel(again: str) -> Finding:
     """Notebooks find a Python to run in: the kernel `python3`, and its program is there."""
-    mend = "`make setup` (without make: `pip install ipykernel`)"
+    mend = _anew(again, "ipykernel")
     try:
         from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     except ImportError:
-        return Finding("kernel", False, "Jupyter is not installed", "`make setup`")
+        return Finding("kernel", False, "Jupyter is not installed", _anew(again, "jupyterlab"))
     try:
         program = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except NoSuchKernel:
@@ -112,7 +147,8 @@ def port() -> Finding:
         try:
             probe.bind(("127.0.0.1", PORT))
         except OSError as error:
-            return Finding("port", False, f"{PORT} is taken ({error.strerror})", mend, stops=False)
+            how = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+            return Finding("port", False, f"{PORT} {how}", mend, stops=False)
     return Finding("port", True, f"{PORT} is free", mend, stops=False)
 
 

@@ -1,7 +1,6 @@
 """A notebook's reports in a terminal: the words that JupyterLab shows, with colours where there are some."""
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from grader.learner.check import Outcome
@@ -30,4 +29,4 @@ def _show_report(report: Report, console: Console) -> None:
     if report.result.status == "not_attempted":
         return
     for line in lines:
-        console.print(Padding(Text(line, style=STYLES.get(line[:1], "")), (0, 0, 0, 2)))
+        console.print(Text(f"  {line}", style=STYLES.get(line[:1], "")))

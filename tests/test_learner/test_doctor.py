@@ -1,8 +1,6 @@
 """`course doctor` on machines broken on purpose: each thing is named, with its mend, and the exit status says it.
 
-Really broken here: torch (a file that hides it, one that does not load, an old one), the kernel's folder, the port, the
-network, a folder that is not ours. Broken at the boundary, because no test can take them away: Python's version, the
-disk's room, the kernel's namespaces.
+`test_broken_machines.py` breaks them for real and runs the command; here each finding is asked by itself, in no time.
 """
 
 import shutil
@@ -21,7 +19,7 @@ Version = namedtuple("Version", "major minor micro releaselevel serial")
 
 def test_an_old_python(monkeypatch):
     monkeypatch.setattr(doctor.sys, "version_info", Version(3, 9, 18, "final", 0))
-    finding = doctor.python()
+    finding = doctor.python("make setup")
     assert (finding.holds, finding.stops) == (False, True)
     assert "3.9.18" in finding.said
     assert "make setup PYTHON=" in finding.mend
@@ -65,10 +63,10 @@ def no_native_kernel(monkeypatch, tmp_path):
 
 
 def test_a_missing_kernel(no_native_kernel):
-    finding = doctor.kernel()
+    finding = doctor.kernel("")
     assert (finding.holds, finding.stops) == (False, True)
     assert "no kernel is named `python3`" in finding.said
-    assert "pip install ipykernel" in finding.mend
+    assert "pip install --force-reinstall 'ipykernel'" in finding.mend
 
 
 def test_a_kernel_whose_python_is_gone(no_native_kernel):
@@ -76,7 +74,7 @@ def test_a_kernel_whose_python_is_gone(no_native_kernel):
     (no_native_kernel / "python3" / "kernel.json").write_text(
         '{"argv": ["/gone/bin/python", "-m", "ipykernel_launcher"], "display_name": "Python 3", "language": "python"}'
     )
-    finding = doctor.kernel()
+    finding = doctor.kernel("")
     assert not finding.holds
     assert "/gone/bin/python, which is gone" in finding.said
     assert "kernelspec remove python3" in finding.mend
@@ -84,7 +82,7 @@ def test_a_kernel_whose_python_is_gone(no_native_kernel):
 
 def test_no_jupyter(monkeypatch):
     monkeypatch.setitem(sys.modules, "jupyter_client.kernelspec", None)
-    assert doctor.kernel().said == "Jupyter is not installed"
+    assert doctor.kernel("").said == "Jupyter is not installed"
 
 
 OLD = "__version__ = '1.13.1'\nclass ones:\n    def __init__(s, n): pass\n    def __matmul__(s, o): return 2.0\n"
@@ -104,14 +102,14 @@ def test_a_wrong_torch(monkeypatch, tmp_path, text, says):
     (tmp_path / "library" / "torch.py").write_text(text)
     (tmp_path / "work").mkdir()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "library"))
-    finding = doctor.torch(tmp_path / "work")
+    finding = doctor.torch(tmp_path / "work", "python3 install.py")
     assert (finding.holds, finding.stops, finding.said) == (False, True, says)
-    assert "make setup" in finding.mend
+    assert finding.mend == "delete the folder .venv, then `python3 install.py`"
 
 
 def test_a_file_that_hides_torch(tmp_path):
     (tmp_path / "torch.py").write_text("x = 1\n")
-    finding = doctor.torch(tmp_path)
+    finding = doctor.torch(tmp_path, "")
     assert not finding.holds
     assert "torch.py hides it" in finding.said
     assert finding.mend == "give it another name"
@@ -141,10 +139,21 @@ def test_namespaces_refused(monkeypatch):
     assert "Landlock" not in finding.said
 
 
+def test_the_mend_is_the_one_of_the_place(tmp_path):
+    """A learners' copy has install.py, a clone has make; elsewhere there is pip alone."""
+    work = tmp_path / "course" / "work" / "week01"
+    work.mkdir(parents=True)
+    assert doctor.set_up(work) == ""
+    (tmp_path / "course" / "nbgrader_config.py").touch()
+    assert doctor.set_up(work) == "make setup"
+    (tmp_path / "course" / "install.py").touch()
+    assert doctor.set_up(work) == "python3 install.py"
+    assert "`python3.12 install.py`" in doctor.python(doctor.set_up(work)).mend
+
+
 def told(monkeypatch, capsys, *findings: doctor.Finding) -> tuple[int, str]:
     monkeypatch.setattr(doctor, "examine", lambda _: iter(findings))
     monkeypatch.setattr(sys, "argv", ["course", "doctor"])
-    monkeypatch.setattr(cli.console, "_width", 160)
     return cli.main(), capsys.readouterr().out
 
 
@@ -157,6 +166,7 @@ def test_the_status_says_whether_a_learner_can_work(monkeypatch, capsys):
     assert "! port" in said
     assert "8888 is [taken]" in said
     assert "free some" not in said
+    assert "  To mend it: use another." in said
     status, said = told(monkeypatch, capsys, well, warning, broken)
     assert status == 1
     assert "✗ PyTorch" in said

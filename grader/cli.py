@@ -12,7 +12,7 @@ LOOP = (release, collect, autograde, review, feedback, export, leaks, doctor)  #
 
 def main() -> int:
     """Run the command; return its exit status."""
-    options = _parser().parse_args()
+    options = parser().parse_args()
     try:
         return _told(options)
     except ModuleNotFoundError as error:
@@ -44,7 +44,8 @@ def _told(options: argparse.Namespace) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="grader", description=__doc__, epilog="`grader COMMAND --help` has an example."
     )

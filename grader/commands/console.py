@@ -7,8 +7,12 @@ from rich.console import Console
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def command(commands: argparse._SubParsersAction, name: str, about: str, example: str) -> argparse.ArgumentParser:
-    """Add a command with a line on what it does and an example."""
+def command(commands: argparse._SubParsersAction, name: str, about: str, *examples: str) -> argparse.ArgumentParser:
+    """Add a command with a line on what it does and examples."""
     return commands.add_parser(
-        name, help=about, description=f"{about[0].upper()}{about[1:]}.", epilog=f"example: {example}"
+        name,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}.",
+        epilog="\n  ".join(["examples:" if len(examples) > 1 else "example:", *examples]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )

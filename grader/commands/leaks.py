@@ -8,8 +8,8 @@ from grader.commands.console import command, console
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser's."""
-    about = "search a folder or a zip for answers, hidden checks and seeds; 1 where one is found"
-    leaks = command(commands, "leaks", about, "grader leaks handout/attention-to-agents.zip")
+    about = "search what is handed out for answers, hidden checks and seeds; status 1 where one is found"
+    leaks = command(commands, "leaks", about, "grader leaks handout/course.zip")
     leaks.set_defaults(run=run)
     leaks.add_argument("path", type=Path, help="what is handed out: folder, zip, wheel, notebook")
 
@@ -27,5 +27,6 @@ def run(options: argparse.Namespace) -> int:
         found = list(leaks(options.path, withheld(classroom.root, classroom.seeds()), classroom.root))
     for leak in found:
         console.print(f"✗ {leak}", style="red", markup=False)
-    console.print(f"{len(found)} leaks." if found else f"{options.path}: no leak.", markup=False)
+    count = "no leak" if not found else "1 leak" if len(found) == 1 else f"{len(found)} leaks"
+    console.print(f"{options.path}: {count}.", markup=False)
     return 1 if found else 0

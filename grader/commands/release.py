@@ -2,15 +2,19 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.commands.console import command, console
+
+if TYPE_CHECKING:
+    from grader.classroom import Classroom
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser's."""
-    about = "put assignments in the gradebook and the exchange; with --student, make the learners' copy of the course"
-    example = "grader release week01, or grader release --student handout/attention-to-agents --weeks week01 week02"
-    release = command(commands, "release", about, example)
+    about = "give an assignment to the class; with --student, make the learners' own copy of the course"
+    examples = ("grader release week01", "grader release --student handout/course --weeks week01 week02")
+    release = command(commands, "release", about, *examples)
     release.set_defaults(run=run)
     release.add_argument("assignment", nargs="*", help="for example week01")
     release.add_argument("--student", type=Path, metavar="DIR", help="make DIR and DIR.zip to hand out: no solutions")
@@ -40,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _copy(classroom, options: argparse.Namespace) -> int:
+def _copy(classroom: "Classroom", options: argparse.Namespace) -> int:
     from grader.student_copy import release_copy
 
     with console.status("Making the learners' copy"):

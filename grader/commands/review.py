@@ -1,13 +1,14 @@
 """`grader review`: read answers, change scores and leave comments, in the formgrader."""
 
 import argparse
+from pathlib import Path
 
 from grader.commands.console import command, console
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser's."""
-    about = "read answers, change scores and leave comments: the formgrader, in JupyterLab's own server"
+    about = "open the formgrader: read answers, change scores, leave comments"
     review = command(commands, "review", about, "grader review week01")
     review.set_defaults(run=run)
     review.add_argument("assignment", nargs="?", help="for example week01; all by default")
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     return lab(classroom.root, page=page)
 
 
-def _running(root, page: str) -> str:
+def _running(root: Path, page: str) -> str:
     """Return the page's address on a server that runs in the course's folder, or nothing."""
     from jupyter_server.serverapp import list_running_servers
 

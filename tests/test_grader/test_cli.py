@@ -1,5 +1,7 @@
 """What a user can mend is told in one line, before anything is graded."""
 
+import re
+import shlex
 import sys
 
 import pytest
@@ -59,3 +61,34 @@ def test_a_missing_package_gets_one_line(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sqlalchemy.exc", None)
     assert cli.main() == 1
     assert "the Python package 'sqlalchemy.exc' is missing" in capsys.readouterr().err
+
+
+def test_help_reads_as_the_loop_and_every_command_has_an_example_that_holds(capsys):
+    parser = cli.parser()
+    (commands,) = (action.choices for action in parser._actions if action.choices)
+    assert list(commands)[:6] == ["release", "collect", "autograde", "review", "feedback", "export"]
+    for name, command in commands.items():
+        examples = re.findall(rf"grader {name}.*", command.epilog)
+        assert examples, name
+        for example in examples:
+            assert parser.parse_args(shlex.split(example)[1:]).run, example
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("release", "name a week to release"),
+        ("release week99", "no assignment is built for week99; there is week01"),
+        ("release week01 --exchange /srv", "--weeks and --exchange belong to a learners' copy"),
+        ("release --student .", "is not empty and is no copy of the course"),
+        ("release --student copy week99", "no assignment is built for week99"),
+        ("leaks nowhere", "nowhere is not there"),
+    ],
+)
+def test_a_mistake_in_releasing_gets_one_line(course, monkeypatch, capsys, arguments, says):
+    monkeypatch.setattr(sys, "argv", ["grader", *arguments.split()])
+    assert cli.main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("grader: ")
+    assert says in line
+    assert not (course / "class").exists()

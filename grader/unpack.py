@@ -5,7 +5,6 @@ Left out: pictures of text, ciphers.
 """
 
 import base64
-import binascii
 import bz2
 import gzip
 import html
@@ -224,22 +223,21 @@ def _json(value: object, place: str, depth: int) -> Iterator[Piece]:
 
 
 def _text(text: str, place: str, depth: int) -> Iterator[Piece]:
-    """Yield a text, and it as it reads without escapes and tags; then what is written in it in base64 or hex."""
-    yield Text(place, text)
+    """Yield a text, as it stands and as it reads without escapes and tags, and what is in it in base64 or hex."""
+    readings = {text: None}
     if "<span" in text or "&" in text:
-        yield Text(place, html.unescape(re.sub(r"<[^>\n]*>", "", text)))
+        readings[html.unescape(re.sub(r"<[^>\n]*>", "", text))] = None
     if "\\n" in text or '\\"' in text:
-        yield Text(place, text.replace("\\n", "\n").replace('\\"', '"').replace("\\'", "'"))
-    for run in HEX.findall(text):
-        yield from _decoded(bytes.fromhex(run), f"{place}, hex", depth)
-    for run in BASE64.findall(text):
-        letters = re.sub(r"\s", "", run).rstrip("=").replace("-", "+").replace("_", "/")
-        letters = letters[: len(letters) - (len(letters) % 4 == 1)]
-        try:
+        readings[text.replace("\\n", "\n").replace('\\"', '"').replace("\\'", "'")] = None
+    for reading in readings:
+        yield Text(place, reading)
+        for run in HEX.findall(reading):
+            yield from _decoded(bytes.fromhex(run), f"{place}, hex", depth)
+        for run in BASE64.findall(reading):
+            letters = re.sub(r"\s", "", run).rstrip("=").replace("-", "+").replace("_", "/")
+            letters = letters[: len(letters) - (len(letters) % 4 == 1)]
             data = base64.b64decode(letters + "=" * (-len(letters) % 4))
-        except binascii.Error:
-            continue
-        yield from _decoded(data, f"{place}, base64", depth)
+            yield from _decoded(data, f"{place}, base64", depth)
 
 
 def _decoded(data: bytes, place: str, depth: int) -> Iterator[Piece]:

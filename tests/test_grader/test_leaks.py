@@ -167,6 +167,11 @@ PLANTS = {
     "bzip2": ("a.bz2", bz2.compress(ANSWER.encode()), "a.bz2, decompressed, line 1"),
     "zlib": ("a.bin", zlib.compress(ANSWER.encode()), "a.bin, decompressed, line 1"),
     "hex": ("a.txt", ANSWER.encode().hex().encode(), "a.txt, hex, line 1"),
+    "base64 in a string in JSON": (
+        "a.py",
+        json.dumps({"a": "x\n" + b64(ANSWER)}).replace("{", "({").encode(),
+        "base64",
+    ),
     "all of these": ("a.bin", DEEP, "a.bin, decompressed, base64, hex, inner, line 1 gives away line 14"),
     "compiled Python": (
         "a.pyc",

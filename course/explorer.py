@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 
 from course import plots
 
+SHORT = 18  # letters of a description beside which a slider has room in the usual width of ipywidgets
+
 
 class Explorer(ipywidgets.VBox):
     """Knobs above, picture below.
@@ -30,6 +32,8 @@ class Explorer(ipywidgets.VBox):
             if not knob.description:
                 raise ValueError(f"The knob {name!r} has no description: give it one, a screen reader speaks it.")
             knob.style.description_width = "initial"
+            if len(knob.description) > SHORT and knob.layout.width is None:
+                knob.layout.width = f"{len(knob.description) // 2 + 14}em"
         self.draw, self.knobs = draw, knobs
         self.alt, self.first, self.message = "", b"", ""
         self.picture = ipywidgets.HTML()

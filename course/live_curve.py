@@ -38,7 +38,7 @@ def draw(log: list[dict], steps: int, mark: int | None = None) -> tuple[Figure, 
 def bar(step: int, steps: int, seconds: float) -> str:
     """A progress bar in HTML, with what it says beside it in words."""
     said = f"step {step} of {steps} · {seconds:.0f} s"
-    return f'<progress value="{step}" max="{steps}" style="width:50%" aria-label="Training"></progress> {said}'
+    return f'<progress value="{step}" max="{steps}" style="width:50%" title="Training"></progress> {said}'
 
 
 class LiveCurve:

@@ -213,7 +213,7 @@ class Playground(Explorer):
 
 def explore(text: str = TEXTS["English, with a rare word"], price: float = 1.0) -> Playground:
     """The widget: your text (or a sample), which vocabularies, the price of a million tokens, and ids on or off."""
-    sample = ipywidgets.Dropdown(options=["", *TEXTS], description="Sample")
+    sample = ipywidgets.Dropdown(options=["your own text", *TEXTS], description="Sample")
     box = ipywidgets.Textarea(text, description="Text", rows=4, layout=ipywidgets.Layout(width="44em"))
 
     def fill(change):
@@ -229,7 +229,7 @@ def explore(text: str = TEXTS["English, with a rare word"], price: float = 1.0) 
         text=box,
         sample=sample,
         price=ipywidgets.BoundedFloatText(
-            price, min=0, max=1000, step=0.5, description="Price ($ a million tokens)", layout={"width": "16em"}
+            price, min=0, max=1000, step=0.5, description="Price ($ a million tokens)", layout={"width": "20em"}
         ),
         ids=ipywidgets.Checkbox(False, description="Show ids", indent=False, layout=ipywidgets.Layout(width="8em")),
         **chosen,

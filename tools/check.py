@@ -146,9 +146,11 @@ def stub_of(one: Loaded) -> object:
     if not path.exists():
         raise assignments.BuildError(f"{path.relative_to(ROOT)} is missing: run `make build`.")
     cells = nbformat.read(path, as_version=4).cells
-    source = next(c.source for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == one.exercise.name)
+    sources = [c.source for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == one.exercise.name]
+    if not sources:
+        raise assignments.BuildError(f"{path.relative_to(ROOT)} does not have {one.exercise.name}: run `make build`.")
     namespace = dict(vars(one.module))
-    exec(compile(source, str(path), "exec"), namespace)
+    exec(compile(sources[0], str(path), "exec"), namespace)
     return namespace[one.exercise.name]
 
 

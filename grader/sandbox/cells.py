@@ -1,5 +1,6 @@
 """Run a student's cells in IPython, one after another, and keep a bounded record of what they printed and raised."""
 
+import ast
 import io
 import signal
 import sys
@@ -8,6 +9,7 @@ import types
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.text import SList
 from traitlets.config import Config
 
 MAX_MESSAGE, MAX_TRACE = 2_000, 4_000
@@ -60,6 +62,9 @@ def prepare() -> None:
     shell.enable_gui = lambda *_: None
     for name in ("system", "system_raw", "system_piped"):
         setattr(shell, name, _not_run)
+    shell.getoutput = lambda command, *_, **__: _not_run(command) or SList()
+    transform = shell.transform_cell
+    shell.transform_cell = lambda cell: f"{cell}\n" if _is_python(cell) else transform(cell)
     shell.run_cell("1", store_history=False, silent=True)
 
 
@@ -75,6 +80,7 @@ class Runner:
     def run(self, cell: str, seconds: float) -> tuple[str, str, list[str] | None]:
         """Run one cell; return its output, its standard error, and its exception's name, message and short trace."""
         error: Any = None
+        self.shell.autoawait = "await" in cell or "async" in cell  # what has neither need not be compiled to find out
         try:
             signal.setitimer(signal.ITIMER_REAL, seconds)
             result = self.shell.run_cell(cell, store_history=False)
@@ -89,6 +95,15 @@ class Runner:
     def be_quiet(self) -> None:
         """Drop whatever is printed from here on."""
         self._out._limit = self._err._limit = 0
+
+
+def _is_python(cell: str) -> bool:
+    """Whether a cell is plain Python, which IPython's own syntax (magics, `!`, `?`, prompts) never is."""
+    try:
+        ast.parse(cell)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _described(error: BaseException, seconds: float) -> list[str]:

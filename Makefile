@@ -8,7 +8,7 @@ setup:
 	@$(PYTHON) tools/environment.py
 
 lab: setup
-	@$(BIN)/python tools/lab.py $(if $(PORT),--port $(PORT))
+	@$(BIN)/course lab $(if $(PORT),--port $(PORT))
 
 test: setup packages lint check
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -24,8 +24,9 @@ def nbgrader(root: Path, *arguments: str) -> str:
     log.parent.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+    ours = {"PATH": path, "JUPYTER_CONFIG_DIR": str(class_folder(root) / "jupyter"), "JUPYTER_PREFER_ENV_PATH": "1"}
     command = [sys.executable, "-m", "nbgrader", *arguments]
-    done = subprocess.run(command, cwd=root, env=kept | {"PATH": path}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=root, env=kept | ours, capture_output=True, text=True)
     words = done.stdout + done.stderr
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ nbgrader {' '.join(arguments)}\n{words}")

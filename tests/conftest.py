@@ -9,12 +9,15 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+LAB = (sys.executable, "-m", "grader.learner.cli", "lab")
+EMPTY = MappingProxyType({})
 
 # Before any test imports torch or starts a kernel. Kernels and commands that tests start inherit them.
 os.environ.update(
@@ -60,14 +63,15 @@ def clone(tmp_path) -> Path:
 
 
 class Lab:
-    """A running `make lab`: its port and address, what it said, and a way to end it."""
+    """A running `course lab`: its port and address, what it said, and a way to end it."""
 
-    def __init__(self, root: Path, *options: str):
+    def __init__(self, root: Path, *options: str, program: Sequence[str] = LAB, variables: Mapping[str, str] = EMPTY):
         self.said = ""
         self._output = Path(tempfile.mkstemp(prefix="lab-")[1])
         self._process = subprocess.Popen(
-            [sys.executable, "tools/lab.py", "--no-browser", *options],
+            [*program, "--no-browser", *options],
             cwd=root,
+            env=os.environ | variables,
             stdin=subprocess.DEVNULL,
             stdout=self._output.open("w"),
             stderr=subprocess.STDOUT,
@@ -103,11 +107,14 @@ class Lab:
 
 @pytest.fixture
 def start_lab() -> Iterator[Callable[..., Lab]]:
-    """Start JupyterLab as `make lab` does: `start_lab(root, *options)`; ended with the test."""
+    """Start JupyterLab by `course lab`: `start_lab(root, *options)`; ended with the test.
+
+    program: another `course lab` than this environment's; variables: what its environment has beside ours.
+    """
     labs = []
 
-    def start(root: Path, *options: str) -> Lab:
-        labs.append(Lab(root, *options))
+    def start(root: Path, *options: str, program: Sequence[str] = LAB, variables: Mapping[str, str] = EMPTY) -> Lab:
+        labs.append(Lab(root, *options, program=program, variables=variables))
         return labs[-1]
 
     yield start

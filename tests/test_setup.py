@@ -14,6 +14,9 @@ from types import ModuleType
 
 import pytest
 
+from grader.learner import server
+from grader.learner.mistake import CourseError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -104,9 +107,9 @@ def is_answered(port: int) -> bool:
 
 @pytest.mark.skipif(not list(ROOT.glob("assignments/week01/*.ipynb")), reason="no assignment is built yet")
 def test_lab_from_start_to_ctrl_c(clone, start_lab):
-    """The class is made, the first lesson's address is printed and answers, Ctrl-C ends it cleanly."""
+    """The class is made, the start page's address is printed and answers, Ctrl-C ends it cleanly."""
     first = start_lab(clone)
-    assert "/lab/tree/week01/from_text_to_numbers.ipynb?token=" in first.address
+    assert "/lab/tree/work/start.ipynb?token=" in first.address
     assert (clone / "work" / "week01" / "attention.ipynb").exists()
     assert (clone / ".class" / "gradebook.db").exists()
     assert (clone / ".class" / "exchange" / "attention-to-agents" / "outbound" / "week01").is_dir()
@@ -125,23 +128,19 @@ def test_lab_from_start_to_ctrl_c(clone, start_lab):
 
 
 def test_lab_says_which_ports_are_taken(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "tools")
-    lab = tool("lab")
-    monkeypatch.setattr(lab, "is_free", lambda _: False)
-    with pytest.raises(lab.CannotStart, match="make lab PORT="):
-        lab.choose_port(None)
+    monkeypatch.setattr(server, "is_free", lambda _: False)
+    with pytest.raises(CourseError, match="course lab --port"):
+        server.choose_port(None)
 
 
-def test_lab_says_why_the_server_ended(monkeypatch, tmp_path):
+def test_lab_says_why_the_server_ended(tmp_path):
     """A server that ends at once: its last line, and where the rest is."""
-    monkeypatch.syspath_prepend(ROOT / "tools")
-    lab = tool("lab")
-    monkeypatch.setattr(lab, "log_file", lambda: tmp_path / "lab.log")
-    (tmp_path / "lab.log").write_text("starting\nno such option\n")
-    server = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
-    server.wait()
-    with pytest.raises(lab.CannotStart, match=r"ended at once: no such option \(the rest is in .*lab\.log\)"):
-        lab.wait_for(server, 1, "token")
+    log = tmp_path / "lab.log"
+    log.write_text("starting\nno such option\n")
+    ended = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+    ended.wait()
+    with pytest.raises(CourseError, match=r"ended at once: no such option \(the rest is in .*lab\.log\)"):
+        server.wait_for(ended, 1, "token", log)
 
 
 def test_a_week_that_cannot_be_released_does_not_stop_the_lessons(clone, start_lab):

@@ -4,6 +4,7 @@ Nothing in a submission is believed but its cells: paths, metadata and outputs a
 """
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -31,6 +32,7 @@ FORMULA = "+-@"  # no name starts with what a table would compute
 LMS_MARK = "_assignsubmission_"  # what Moodle puts after a student's name
 Notebooks = Mapping[str, Collection[str]]
 _ANOTHER_WEEK = re.compile(r"week\d\d")
+_OF_ONE = re.compile(r"[_ -]*(week\d\d)(?!\d).*")  # what `course submit` calls its zip, after the LMS's own words
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 
 
@@ -93,8 +95,10 @@ def find(place: Path, assignment: str, notebooks: Notebooks) -> list[Found]:
 
     Args:
         place: nbgrader's submitted folder (STUDENT/ASSIGNMENT/NOTEBOOK.ipynb), a flat folder of STUDENT.ipynb, or a
-            zip of either, as an LMS makes it. Where there are several notebooks, a file in a flat folder is
-            STUDENT_NOTEBOOK.ipynb or told by the exercises that it names; one that nobody handed in is left out.
+            zip of either, as an LMS makes it. A zip in either is what `course submit` writes: one student's notebooks,
+            theirs by its name (ada_week01-2026-01-31.zip, as an LMS calls it) or its folder's. Where there are several
+            notebooks, a file in a flat folder is STUDENT_NOTEBOOK.ipynb or told by the exercises that it names; one
+            that nobody handed in is left out.
         assignment: for example "week01".
         notebooks: the exercises of each notebook: {"attention": ["softmax", "causal_mask"]}.
 
@@ -174,6 +178,8 @@ def _in_folder(place: Path, assignment: str, notebooks: Notebooks) -> Iterator[_
         elif entry.name.endswith(".ipynb"):
             student, may_be, told = _named(entry.name.removesuffix(".ipynb"), notebooks)
             yield _File(_safe(student), may_be, told, partial(from_file, student, place=place, path=Path(entry.path)))
+        elif entry.name.endswith(".zip"):
+            yield from _zip_of_one((), entry.name, partial(_read, place, Path(entry.path)), assignment, notebooks)
 
 
 def _named(name: str, notebooks: Notebooks) -> tuple[str, tuple[str, ...], bool]:
@@ -236,12 +242,78 @@ def _in_zip(place: Path, assignment: str, notebooks: Notebooks) -> Iterator[_Fil
     folders: dict[tuple[str, ...], dict[zipfile.ZipInfo, str]] = {}
     for member in members:
         *folder, name = _steps(member.filename, assignment)
-        strange = any(step.startswith((".", "__MACOSX")) or _ANOTHER_WEEK.fullmatch(step) for step in [*folder, name])
-        if name.endswith(".ipynb") and not strange:
+        if _is_strange([*folder, name]):
+            continue
+        if name.endswith(".ipynb"):
             folders.setdefault(tuple(folder), {})[member] = name.removesuffix(".ipynb")
+        elif name.endswith(".zip"):
+            yield from _zip_of_one(tuple(folder), name, partial(_bytes_of, archive, member), assignment, notebooks)
+    if set(folders) == {()} and set(folders[()].values()) <= set(notebooks):  # one student's own, as they uploaded it
+        folders = {(_owner((), place.name)[0],): folders[()]}
     for folder, names in folders.items():
         for member, (student, may_be, told) in _owners(folder, names, notebooks, len(folders) == 1).items():
             yield _File(_safe(student), may_be, told, partial(_from_member, archive, member, _safe(student)))
+
+
+def _is_strange(steps: list[str]) -> bool:
+    """Whether a zip's member is of another week, or what an operating system added."""
+    return any(step.startswith((".", "__MACOSX")) or _ANOTHER_WEEK.fullmatch(step) for step in steps)
+
+
+def _zip_of_one(
+    folder: tuple[str, ...], name: str, load: Callable[[], bytes], assignment: str, notebooks: Notebooks
+) -> Iterator[_File]:
+    """Yield the notebooks in the zip that one student handed in; it is opened anew for each, and never kept."""
+    owner, week = _owner(folder, name)
+    student = _safe(owner)
+    if week not in ("", assignment):
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(load())) as archive:
+            members = archive.infolist()[:MAX_ZIP_MEMBERS]
+    except (OSError, zipfile.BadZipFile) as error:
+        members, problem = [], f"{name} cannot be opened: {error}"
+    else:
+        problem = f"{name} holds no notebook"
+    steps = {member: _steps(member.filename, assignment) for member in members}
+    names = {
+        member: name.removesuffix(".ipynb")
+        for member, (*inner, name) in steps.items()
+        if name.endswith(".ipynb") and not _is_strange([*inner, name])
+    }
+    for member, (_, may_be, told) in _owners((student,), names, notebooks, only=False).items():
+        yield _File(student, may_be, told, partial(_from_zip_of_one, load, member, student))
+    for notebook in notebooks if not names else ():
+        yield _File(student, (notebook,), True, partial(Submission, student, problem=problem))
+
+
+def _owner(folder: tuple[str, ...], name: str) -> tuple[str, str]:
+    """Return whose a zip is by its name or its folder's, and the week in its name: ("ada_17", "week01")."""
+    stem = name.removesuffix(".zip")
+    found = _OF_ONE.search(stem)
+    own, week = (stem[: found.start()], found[1]) if found else (stem, "")
+    if folder and (LMS_MARK in folder[-1] or not own):
+        own = folder[-1].split(LMS_MARK)[0]
+    return own or stem, week
+
+
+def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Return a member of bounded size; whatever stands in the way is an OSError."""
+    if member.file_size > MAX_FILE:
+        raise OSError(f"it is larger than {MAX_FILE >> 20} MB")
+    try:
+        with archive.open(member) as stream:
+            return stream.read(MAX_FILE + 1)
+    except Exception as error:  # zipfile raises half a dozen kinds for a broken member
+        raise OSError(str(error)[:100]) from error
+
+
+def _from_zip_of_one(load: Callable[[], bytes], member: zipfile.ZipInfo, student: str, notebook: str) -> Submission:
+    try:
+        with zipfile.ZipFile(io.BytesIO(load())) as archive:
+            return _from_member(archive, member, student, notebook)
+    except (OSError, zipfile.BadZipFile) as error:
+        return Submission(student, notebook, problem=f"the zip cannot be opened any more: {error}")
 
 
 def _steps(path: str, assignment: str) -> list[str]:

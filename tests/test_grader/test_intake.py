@@ -359,3 +359,83 @@ def test_two_notebooks_in_a_zip(tmp_path, folder):
     raw |= {("bob", "inference"): b"4", ("cai", "inference"): b"5", ("cai", "quantizers"): b""}
     assert {(student.partition("_")[0], notebook): one.raw for (student, notebook), one in found.items()} == raw
     assert [one.missing for one in found.values() if one.problem] == [True]
+
+
+def own(*names: str) -> bytes:
+    """A zip as `course submit` writes it."""
+    with zipfile.ZipFile(file := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, f"{name} of a learner")
+    return file.getvalue()
+
+
+UPLOADED = "week01-2026-01-31-120000.zip"
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        (f"lovelaceada_17_4711_{UPLOADED}", "lovelaceada_17_4711"),
+        (f"lovelaceada_LATE_17_4711_{UPLOADED.replace('.', '-1.')}", "lovelaceada_LATE_17_4711"),
+        (f"Ada L_17_assignsubmission_file_/{UPLOADED}", "Ada L_17"),
+        ("Ada L_17_assignsubmission_file_/mine.zip", "Ada L_17"),
+        (f"class/ada/{UPLOADED}", "ada"),
+        ("class/ada.zip", "ada"),
+    ],
+)
+def test_a_zip_of_what_learners_uploaded(tmp_path, name, student):
+    """Canvas puts its words before a file's name, Moodle makes a folder."""
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        archive.writestr(name, own("week01/attention.ipynb"))
+        archive.writestr(f"bob_18_4712_{UPLOADED}", own("week01/attention.ipynb"))
+        archive.writestr("cai_19_4713_attention.ipynb", "3")
+        archive.writestr("dot_20_4714_week02-2026-02-07-120000.zip", own("week02/words.ipynb"))
+    found = {one.student: one for one in submissions(tmp_path / "class.zip", "week01", ATTENTION)}
+    assert set(found) == {student, "bob_18_4712", "cai_19_4713_attention"}
+    assert found[student].raw == b"week01/attention.ipynb of a learner"
+    assert not any(one.problem for one in found.values())
+
+
+def test_a_zip_that_a_learner_uploaded_by_itself_and_in_a_folder(tmp_path):
+    (tmp_path / "ada.zip").write_bytes(own("week01/attention.ipynb"))
+    (one,) = submissions(tmp_path / "ada.zip", "week01", ATTENTION)
+    assert (one.student, one.raw) == ("ada", b"week01/attention.ipynb of a learner")
+    (tmp_path / f"bob_{UPLOADED}").write_bytes(own("week01/attention.ipynb", "__MACOSX/week01/._attention.ipynb"))
+    (tmp_path / "link.zip").symlink_to(tmp_path / "ada.zip")
+    found = {one.student: one for one in submissions(tmp_path, "week01", ATTENTION)}
+    assert found["ada"].raw == found["bob"].raw == one.raw
+    assert "link.zip cannot be opened" in found["link"].problem
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"no zip", "cannot be opened: File is not a zip file"),
+        (own("notes.txt"), "holds no notebook"),
+        (b"0" * (MAX_FILE + 1), "larger than 20 MB"),
+        (own("week01/attention.ipynb").replace(b"PK\x03\x04", b"PKPK"), "the zip is broken here"),
+    ],
+)
+def test_an_upload_that_cannot_be_read_is_named(tmp_path, raw, says):
+    with zipfile.ZipFile(tmp_path / "class.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"ada_{UPLOADED}", raw)
+        archive.writestr(f"bob_{UPLOADED}", own("week01/attention.ipynb"))
+    found = {one.student: one for one in submissions(tmp_path / "class.zip", "week01", ATTENTION)}
+    assert says in found["ada"].problem
+    assert found["bob"].problem == ""
+
+
+def test_an_upload_with_two_notebooks(tmp_path):
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        both = ("week07/quantizers.ipynb", "week07/inference.ipynb")
+        archive.writestr("ada_week07-2026-01-31.zip", own(*both))
+        archive.writestr("bob_week07-2026-01-31.zip", own(both[0]))
+    found = of_two(tmp_path / "class.zip")
+    assert {key: one.raw for key, one in found.items()} == {
+        ("ada", "quantizers"): f"{both[0]} of a learner".encode()
+    } | {
+        ("ada", "inference"): f"{both[1]} of a learner".encode(),
+        ("bob", "quantizers"): f"{both[0]} of a learner".encode(),
+        ("bob", "inference"): b"",
+    }
+    assert found["bob", "inference"].missing

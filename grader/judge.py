@@ -23,7 +23,7 @@ BY_HEART = (
     "not only for those of the checks that you can see."
 )
 PRELUDE = """\
-import sys, types
+import importlib.machinery, sys, types
 
 class _Ignored(types.ModuleType):
     def __getattr__(self, name):
@@ -32,7 +32,27 @@ class _Ignored(types.ModuleType):
         return lambda *args, **kwargs: args[0] if len(args) == 1 and not kwargs else self
     def __call__(self, *args, **kwargs):
         return None
+    def checks(self, week):
+        return self
 
+class _OfColab(types.ModuleType):
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+    def __call__(self, *args, **kwargs):
+        return None
+
+class _Colab:
+    def find_spec(self, name, path=None, target=None):
+        if name == "google" or name.startswith("google.colab"):
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+    def create_module(self, spec):
+        return _OfColab(spec.name)
+    def exec_module(self, module):
+        pass
+
+sys.meta_path.append(_Colab())
 sys.modules["grader"] = check = _Ignored("grader")
 """
 

@@ -26,6 +26,9 @@ SUSPICIOUS = {
     "input_transformers_cleanup", "atexit", "signal", "__import__", "eval", "exec", "solutions", "gradebook",
 }  # fmt: skip
 
+IMPORT = (ast.Import, ast.ImportFrom)
+_AROUND_A_CELL = re.compile(r"\s*%%(?:time|capture)\b[^\n]*")  # magics that run a cell's lines in its own namespace
+
 
 class Template:
     """The released notebook: which cells are locked, and the stub of each exercise.
@@ -75,6 +78,7 @@ def read(raw: bytes, template: Template) -> dict:
         cells: every cell as {kind, source, grade_id}; a grade_id that the release does not know is None.
         run: indices of the code cells that are the student's.
         dropped: {index: source} of cells to run in another form, a stub taken out.
+        stubs: by exercise, indices of the cells to run that hold its stub.
         mended, twins, suspicious: what an instructor should know, in words.
         tokens: hashes of the answers' token sequences, names left out.
 
@@ -82,6 +86,9 @@ def read(raw: bytes, template: Template) -> dict:
         Unreadable: in words for the student.
     """
     cells = cells_of(raw, template.ids)
+    for cell in cells:
+        if _holds_an_answer_too(cell, template):
+            cell["grade_id"] = None  # merged with an answer, so it is the learner's now
     run = [
         i
         for i, cell in enumerate(cells)
@@ -100,6 +107,7 @@ def read(raw: bytes, template: Template) -> dict:
         "dropped": _without_stubs(template, parsed, bound),
         "mended": _mended(template, cells, answers),
         "twins": {name: _twins(tree, template.twins[name]) for name, tree in trees.items()},
+        "stubs": {name: [i for i in run if _leaves(template, name, bound[i])] for name in template.twins},
         "suspicious": sorted({word for i in run for word in _words(cells[i]["source"]) & SUSPICIOUS}),
         "tokens": _token_hashes(trees),
     }
@@ -153,6 +161,9 @@ def _parsed(source: str) -> tuple[str, ast.Module]:
     """A cell as text for Python, magics put as IPython does, and its statements; none where it is broken."""
     with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
         return source, ast.parse(source)
+    if magic := _AROUND_A_CELL.match(source):
+        text, tree = _parsed("pass" + source[magic.end() :])
+        return magic[0] + text.removeprefix("pass"), tree
     try:
         from IPython.core.inputtransformer2 import TransformerManager
 
@@ -168,7 +179,7 @@ def _bindings(tree: ast.Module) -> list[tuple[str, ast.stmt]]:
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names = [node.name]
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+        elif isinstance(node, IMPORT):
             names = [alias.asname or alias.name for alias in node.names]
         else:
             targets = getattr(node, "targets", [getattr(node, "target", None)])
@@ -193,6 +204,20 @@ def _names_not_implemented(node: ast.stmt) -> bool:
 
 def _answers(template: Template, name: str, bindings: list[tuple[str, ast.stmt]]) -> bool:
     return any(bound == name and template.is_answer(name, node) for bound, node in bindings)
+
+
+def _leaves(template: Template, name: str, bindings: list[tuple[str, ast.stmt]]) -> bool:
+    return any(bound == name and template.is_stub(name, node) for bound, node in bindings)
+
+
+def _holds_an_answer_too(cell: dict, template: Template) -> bool:
+    """Whether a locked cell was merged with an answer: an editor keeps the first cell's marks."""
+    if cell["kind"] != "code" or cell["grade_id"] not in template.locked:
+        return False
+    if _squeezed(cell["source"]) in template.locked_sources:
+        return False
+    bound = _bindings(_parsed(cell["source"])[1])
+    return any(template.is_answer(name, node) for name, node in bound if not isinstance(node, IMPORT))
 
 
 def _without_stubs(template: Template, parsed: dict, bound: dict) -> dict[str, str]:

@@ -132,8 +132,9 @@ def _shown(result: ExerciseResult, hint: str | None) -> str:
 
 
 def _explain_missing(result: ExerciseResult, reading: dict, outputs: dict[int, tuple[str, str]]) -> None:
-    """An answer whose cell broke before it was defined was attempted: say what broke."""
-    errors = [error for i, (_, error) in outputs.items() if error and reading["cells"][i]["grade_id"] == result.name]
+    """An answer whose cell broke before it was defined was attempted: say what broke. A stub is no answer."""
+    own = {i for i in outputs if reading["cells"][i]["grade_id"] == result.name} - set(reading["stubs"][result.name])
+    errors = [error for i, (_, error) in outputs.items() if error and i in own]
     if result.status == "not_attempted" and errors and not errors[-1].startswith("NotImplementedError"):
         result.status = "failed"
         result.diagnoses = [f"Your cell stopped before it had defined `{result.name}`: {errors[-1]}"]

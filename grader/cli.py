@@ -31,12 +31,13 @@ def _told(options: argparse.Namespace) -> int:
     from grader.assignment import AssignmentError
     from grader.classroom import ClassroomError
     from grader.intake import IntakeError
+    from grader.learner.mistake import CourseError
     from grader.sandbox import SandboxError
 
-    ours = (AssignmentError, ClassroomError, IntakeError, SandboxError, FileNotFoundError, PermissionError)
+    of_the_course = (AssignmentError, ClassroomError, CourseError, IntakeError, SandboxError)
     try:
         return options.run(options)
-    except ours as error:
+    except (*of_the_course, FileNotFoundError, PermissionError) as error:
         said = str(error)
     except SQLAlchemyError as error:
         said = f"the gradebook (db_url in nbgrader_config.py) cannot be used: {str(error).splitlines()[0]}"

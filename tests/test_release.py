@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,11 @@ from pathlib import Path
 import pytest
 
 from grader.classroom import Classroom, ClassroomError
+from grader.judge import assignment
 from grader.student_copy import MANIFEST, Leaking, release_copy
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
+from submissions import submission
 
 SOLUTION = '''"""# Double"""
 
@@ -193,3 +198,74 @@ def test_install_says_what_is_wrong(classroom, tmp_path):
     done = run(copy, sys.executable, "install.py")
     assert done.returncode == 1
     assert "a part of this copy of the course is missing. Unpack the zip again" in done.stderr
+
+
+WEEK = "week01"
+SHARED = Path(sys.prefix)
+
+
+def environment_like_ours(copy: Path) -> dict[str, str]:
+    """Make the copy's .venv and let it see the packages of ours, but not the course; return what Jupyter needs of ours.
+
+    install.py then finds all that it would download already there, and installs the wheel.
+    """
+    subprocess.run([sys.executable, "-m", "venv", copy / ".venv"], check=True)
+    (packages,) = (copy / ".venv").glob("lib/python*/site-packages")
+    (ours,) = SHARED.glob("lib/python*/site-packages")
+    (packages / "packages.pth").write_text(f"{ours}\n")
+    return {
+        "HOME": str(copy.parent),
+        "JUPYTERLAB_DIR": str(SHARED / "share" / "jupyter" / "lab"),
+        "JUPYTER_CONFIG_PATH": str(SHARED / "etc" / "jupyter"),
+        "JUPYTER_PATH": str(SHARED / "share" / "jupyter"),
+        "PYTHONPATH": "",
+    }
+
+
+@pytest.mark.heavy
+def test_from_the_zip_alone_a_learner_does_the_week_and_the_instructor_grades_it(root, clone, tmp_path, start_lab):
+    made = release_copy(Classroom(clone), tmp_path / "handout" / "course", [WEEK])
+    (tmp_path / "home").mkdir()
+    shutil.unpack_archive(made.archive, tmp_path / "home")
+    copy = tmp_path / "home" / "course"
+    variables = environment_like_ours(copy)
+    done = run(copy, sys.executable, "install.py", **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("Next: .venv/bin/course lab")
+    course = copy / ".venv" / "bin" / "course"
+    where = "import course, grader; print(course.__file__, grader.__file__)"
+    found = run(copy, copy / ".venv" / "bin" / "python", "-I", "-c", where, **variables).stdout.split()
+    assert all(Path(place).is_relative_to(copy / ".venv") for place in found)
+
+    lab = start_lab(copy, program=[str(course), "lab"], variables=variables)
+    assert "<title>JupyterLab" in lab.get(lab.address)
+    assert lab.stop(signal.SIGINT) == 0
+    mine = copy / "work" / WEEK / "attention.ipynb"
+    assert "YOUR CODE HERE" in mine.read_text()
+
+    done = run(copy, course, "check", mine.relative_to(copy), **variables)
+    assert done.returncode == 1, done.stdout + done.stderr
+    mine.write_text(json.dumps(submission(assignment(root, WEEK), {"*": "answer"})))
+    done = run(copy, course, "check", mine.relative_to(copy), **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(copy, course, "submit", WEEK, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (handed_in,) = (copy / "submitted").glob(f"{WEEK}-*.zip")
+
+    shutil.copy(handed_in, tmp_path / "ada.zip")
+    grade = [sys.executable, "-m", "grader.cli", "autograde", WEEK, "--submitted", tmp_path / "ada.zip"]
+    done = run(clone, *grade, "--json", tmp_path / "report.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (one,) = json.loads((tmp_path / "report.json").read_text())["submissions"]
+    assert (one["status"], one["score"], one["max_score"]) == ("graded", 44, 44)
+
+
+@pytest.mark.heavy
+def test_review_opens_the_formgrader_and_finds_the_one_that_is_open(clone, start_lab):
+    review = [sys.executable, "-m", "grader.cli", "review", WEEK]
+    lab = start_lab(clone, program=review)
+    assert f"/formgrader/gradebook/{WEEK}?token=" in lab.address
+    assert "formgrader" in lab.get(lab.address)
+    done = run(clone, *review)
+    assert done.returncode == 0, done.stderr
+    assert lab.address in done.stderr

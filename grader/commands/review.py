@@ -11,7 +11,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     about = "open the formgrader: read answers, change scores, leave comments"
     review = command(commands, "review", about, "grader review week01")
     review.set_defaults(run=run)
-    review.add_argument("assignment", nargs="?", help="for example week01; all by default")
+    review.add_argument("assignment", nargs="?", help="for example week01; otherwise all")
+    review.add_argument("--port", type=int, help="where to listen; otherwise the first free from 8888")
+    review.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from grader.learner.lab import lab
 
-    return lab(classroom.root, page=page)
+    return lab(classroom.root, options.port, not options.no_browser, page=page)
 
 
 def _running(root: Path, page: str) -> str:

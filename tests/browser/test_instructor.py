@@ -53,7 +53,7 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
     photograph(page, f"formgrader-released-{theme}")
 
     put(course, "work", {"*": "answer", "softmax": "no_maximum"})
-    run(course, "nbgrader", "submit", WEEK)
+    run(course, "course", "submit", WEEK)
     run(course, "grader", "collect", WEEK)
     put(course, "submitted/dot", {})  # by another way: stubs only
     run(course, "grader", "autograde", WEEK)
@@ -98,9 +98,7 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
     expect(form.locator("#softmax-comment")).to_have_value(COMMENT)
 
     assert "Did not hand in through the exchange: dot." in run(course, "grader", "feedback", WEEK, "--release")
-    run(course, "nbgrader", "fetch_feedback", WEEK)
-    (feedback,) = (course / "work" / WEEK / "feedback").rglob("*.html")
-    page.goto(feedback.as_uri())
+    page.goto(re.search(r"file://\S+", run(course, "course", "feedback", WEEK))[0])
     expect(page.get_by_text(f"43.5 of {POINTS} points").first).to_be_visible()
     softmax = page.get_by_role("region", name="Softmax")
     expect(softmax).to_contain_text("These points were given by your instructor.")

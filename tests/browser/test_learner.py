@@ -80,7 +80,7 @@ def begin(start: Notebook, theme: str) -> None:
     start.show(0)
     photograph(page, f"start-{theme}")
     if theme == "light":
-        picture(page, "start", 1000, 900, lambda: start.show(start.place("## Where you are")))
+        picture(page, "start", 1000, 900, lambda: start.show(0))
 
 
 def learn(lesson: Notebook, theme: str) -> None:

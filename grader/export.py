@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     for line in sheet.notes:
         console.print(line, markup=False)
     if sheet.left_out:
-        console.print("Graded, but not in the file:", style="red")
+        console.print("Handed in, with no mark in the file:", style="red")
         for line in sheet.left_out:
             console.print(f"  {line}", markup=False)
     return 1 if sheet.left_out else 0

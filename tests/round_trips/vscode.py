@@ -82,7 +82,7 @@ def with_a_byte_order_mark(notebook):
 
 @trip
 def exported_from_the_interactive_window(notebook):
-    """A .py with `# %%` marks, run in the interactive window and exported: code cells alone, the system's line on top."""
+    """A .py with `# %%` marks, run in the interactive window and exported: code cells, the system's line on top."""
     cells = [new_code(f"# %%\n{cell.source}") for cell in code(notebook)]
     top = new_text("Connected to .venv (Python 3.12.4)")
     return saved(new_notebook([top, *cells]))

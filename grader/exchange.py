@@ -31,9 +31,15 @@ def nbgrader(root: Path, *arguments: str) -> str:
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ nbgrader {' '.join(arguments)}\n{words}")
     if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise ClassroomError(f"`nbgrader {arguments[0]}`: {last} (all of it: {log})")
+        raise ClassroomError(f"`nbgrader {arguments[0]}`: {_reason(words)} (all of it: {log})")
     return words
+
+
+def _reason(words: str) -> str:
+    """Return why an nbgrader command failed: its last critical line, or its last."""
+    lines = words.strip().splitlines() or ["no message"]
+    line = next((line for line in reversed(lines) if " | CRITICAL] " in line), lines[-1])
+    return line.partition("] ")[2] if line.startswith("[") else line
 
 
 def built(root: Path) -> list[str]:

@@ -26,11 +26,13 @@ def run(options: argparse.Namespace) -> int:
 
     root, week = course_root(Path.cwd()), options.week
     demand_week(root, week)
-    if not handed_in_at(root, week):
+    exchange = handed_in_at(root, week)
+    if not exchange:
         console.print(f"Your class has no exchange here: feedback on {week} is where you uploaded it.")
         return 0
     try:
-        nbgrader(root, "fetch_feedback", week)
+        if (exchange / "feedback").is_dir():  # made with the class's first feedback
+            nbgrader(root, "fetch_feedback", week)
     except ClassroomError as problem:
         raise CourseError(str(problem)) from None
     pages = sorted((root / "work" / week / "feedback").glob("*/*.html"))

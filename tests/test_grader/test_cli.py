@@ -92,3 +92,13 @@ def test_a_mistake_in_releasing_gets_one_line(course, monkeypatch, capsys, argum
     assert line.startswith("grader: ")
     assert says in line
     assert not (course / "class").exists()
+
+
+def test_why_an_nbgrader_command_failed_is_in_the_line(course, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["grader", "collect", "week77"])
+    monkeypatch.setenv("CLASS_DIR", str(course / ".class"))
+    assert cli.main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("grader: `nbgrader collect`: ")
+    assert "(all of it: " in line
+    assert "failed" not in line

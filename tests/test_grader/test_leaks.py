@@ -15,6 +15,7 @@ import zlib
 
 import pytest
 
+from grader import cli
 from grader.assignment import load
 from grader.leaks import leaks
 from grader.withheld import ANYBODYS, Withheld, plain, secrets_of, withheld
@@ -267,15 +268,17 @@ def test_a_line_that_is_anybodys_stands_in_both(root, line):
         assert any(line in text for text in texts), places
 
 
-def test_the_command_names_a_leak_and_ends_with_1(course, tmp_path):
-    (course / "nbgrader_config.py").write_text(
-        f"c = get_config()\nc.CourseDirectory.db_url = 'sqlite:///{tmp_path}/gradebook.db'\n"
-    )
+@pytest.mark.parametrize(
+    ("name", "status", "says"),
+    [("a.txt", 1, "gives away line 14"), ("b.txt", 0, "b.txt: no leak."), ("c", 1, "is not there")],
+)
+def test_the_command_names_a_leak_and_ends_with_1(course, tmp_path, monkeypatch, capsys, name, status, says):
+    gradebook = f"c = get_config()\nc.CourseDirectory.db_url = 'sqlite:///{tmp_path}/gradebook.db'\n"
+    (course / "nbgrader_config.py").write_text(gradebook)
     (tmp_path / "a.txt").write_text(ANSWER)
     (tmp_path / "b.txt").write_text("nothing")
-    for name, status, says in [("a.txt", 1, "gives away line 14"), ("b.txt", 0, "no leak"), ("c", 1, "is not there")]:
-        command = [sys.executable, "-m", "grader.cli", "leaks", str(tmp_path / name)]
-        done = subprocess.run(command, cwd=course, capture_output=True, text=True)
-        assert done.returncode == status, done.stderr
-        assert says in done.stderr
+    monkeypatch.chdir(course)
+    monkeypatch.setattr(sys, "argv", ["grader", "leaks", str(tmp_path / name)])
+    assert cli.main() == status
+    assert says in capsys.readouterr().err
     assert not (tmp_path / "grader").exists()

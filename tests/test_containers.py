@@ -29,10 +29,14 @@ from grader.learner import cli
 ROOT = Path(__file__).resolve().parent.parent
 IMAGE_HAS = {"cp", "mkdir", "python", "sh", "useradd"}  # Debian slim, with Python
 HOME = "/home/learner"
-needs_network = pytest.mark.skipif(
-    subprocess.run([sys.executable, "-m", "pip", "index", "versions", "rich"], capture_output=True).returncode != 0,
-    reason="pip reaches no package index",
-)
+
+
+@pytest.fixture
+def network() -> None:
+    """pip's package index, or a reason to skip."""
+    asked = subprocess.run([sys.executable, "-m", "pip", "index", "versions", "rich"], capture_output=True)
+    if asked.returncode:
+        pytest.skip("pip reaches no package index")
 
 
 def steps() -> list[tuple[str, str]]:
@@ -183,8 +187,7 @@ def test_post_build_runs(clone):
 
 
 @pytest.mark.heavy
-@needs_network
-def test_every_pin_has_a_wheel_for_the_containers_python(tmp_path):
+def test_every_pin_has_a_wheel_for_the_containers_python(network, tmp_path):
     version = re.match(r"\d+\.\d+", argument("FROM").partition(":")[2])[0]
     report = tmp_path / "report.json"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps"]
@@ -230,8 +233,7 @@ def by_hand(tmp_path, context) -> Iterator[Callable[[int], tuple[subprocess.Pope
 
 
 @pytest.mark.heavy
-@needs_network
-def test_the_dockerfiles_steps_lead_to_a_server(by_hand, tmp_path):
+def test_the_dockerfiles_steps_lead_to_a_server(network, by_hand, tmp_path):
     """A real set-up in an empty folder, from the files that Docker would be sent; minutes, and 2.5 GB."""
     with socket.socket() as probe:
         probe.bind(("", 0))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,6 @@ def test_a_sound_machine(doctor, machine):
     assert "You can work on this machine." in told.text
 
 
-@pytest.mark.heavy
 def test_no_torch(doctor, machine):
     told = doctor(machine("torch"))
     assert told.status == 1
@@ -235,6 +235,7 @@ def test_namespaces_refused_as_in_a_container(doctor, tmp_path):
     assert "in Docker `--security-opt seccomp=unconfined" in told.of("sandbox")
 
 
+@cache
 def olds() -> dict[tuple[int, int], str]:
     """Return the old Pythons of this machine: on the path, or where pyenv keeps them."""
     found = {}

@@ -171,15 +171,39 @@ def _in_folder(place: Path, assignment: str, notebooks: Notebooks) -> Iterator[_
             folder = Path(entry.path, assignment)
             if not (folder.is_dir() or folder.is_symlink()):
                 continue
-            there = any(os.path.lexists(folder / f"{name}.ipynb") for name in notebooks)
-            for name in notebooks:
-                read = partial(from_file, entry.name, place=place, path=folder / f"{name}.ipynb", others=there)
-                yield _File(_safe(entry.name), (name,), True, read)
+            yield from _in_students_folder(entry.name, place, folder, notebooks)
         elif entry.name.endswith(".ipynb"):
             student, may_be, told = _named(entry.name.removesuffix(".ipynb"), notebooks)
             yield _File(_safe(student), may_be, told, partial(from_file, student, place=place, path=Path(entry.path)))
         elif entry.name.endswith(".zip"):
             yield from _zip_of_one((), entry.name, partial(_read, place, Path(entry.path)), assignment, notebooks)
+
+
+def _in_students_folder(student: str, place: Path, folder: Path, notebooks: Notebooks) -> Iterator[_File]:
+    """Yield a student's files; one that was renamed ("Copy of attention.ipynb") counts where the right name is free."""
+    try:
+        there = [] if folder.is_symlink() else [one.name for one in os.scandir(folder)]
+    except OSError:
+        there = []
+    names = {name.removesuffix(".ipynb") for name in there if name.endswith(".ipynb") and not name.startswith(".")}
+    free, renamed = set(notebooks) - names, set()
+    for name in sorted(names.difference(notebooks)) if free else ():
+        read = partial(from_file, student, place=place, path=folder / f"{name}.ipynb")
+        _, may_be, told = _named(name, notebooks)
+        notebook = may_be[0] if told else _told_by_exercises(read("").raw, notebooks)
+        if notebook in free:
+            renamed.add(notebook)
+            yield _File(_safe(student), (notebook,), True, read)
+    for name in notebooks:
+        if name not in renamed:
+            read = partial(
+                from_file,
+                student,
+                place=place,
+                path=folder / f"{name}.ipynb",
+                others=bool(renamed or names.intersection(notebooks)),
+            )
+            yield _File(_safe(student), (name,), True, read)
 
 
 def _named(name: str, notebooks: Notebooks) -> tuple[str, tuple[str, ...], bool]:

@@ -307,6 +307,40 @@ def test_two_notebooks_in_nbgraders_folder(tmp_path):
     assert found["cai", "inference"].problem == "no inference.ipynb was handed in"
 
 
+@pytest.mark.parametrize("name", ["Copy of attention.ipynb", "attention (1).ipynb", "attention_ada.ipynb", "hw1.ipynb"])
+def test_a_renamed_file_in_nbgraders_folder_counts_where_the_right_name_is_free(tmp_path, name):
+    folder = tmp_path / "ada" / "week01"
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(b"renamed")
+    (one,) = submissions(tmp_path, "week01", ATTENTION)
+    assert (one.student, one.notebook, one.raw, one.problem) == ("ada", "attention", b"renamed", "")
+    (folder / "attention.ipynb").write_bytes(b"right")
+    (one,) = submissions(tmp_path, "week01", ATTENTION)
+    assert one.raw == b"right"
+
+
+def test_two_renamed_files_are_told_apart_and_a_scratch_notebook_is_none(tmp_path):
+    two = {"rounds": ["round_to_grid"], "caches": ["kv_cache"]}
+    folder = tmp_path / "ada" / "week07"
+    folder.mkdir(parents=True)
+    (folder / "Copy of rounds.ipynb").write_bytes(b"anything")
+    (folder / "mine.ipynb").write_bytes(b"def kv_cache(): pass")
+    found = {one.notebook: one.raw for one in submissions(tmp_path, "week07", two)}
+    assert found == {"rounds": b"anything", "caches": b"def kv_cache(): pass"}
+    (folder / "mine.ipynb").write_bytes(b"1 + 1")
+    found = {one.notebook: one.missing for one in submissions(tmp_path, "week07", two)}
+    assert found == {"rounds": False, "caches": True}
+
+
+def test_two_renamed_files_for_one_notebook_are_both_reported(tmp_path):
+    folder = tmp_path / "ada" / "week01"
+    folder.mkdir(parents=True)
+    for name in ("a.ipynb", "b.ipynb"):
+        (folder / name).write_bytes(b"{}")
+    problems = [one.problem for one in submissions(tmp_path, "week01", ATTENTION)]
+    assert problems == ["several files carry this student's name; keep one"] * 2
+
+
 def test_two_notebooks_in_a_flat_folder_are_told_by_name_or_by_exercises(tmp_path):
     put(tmp_path, "ada_quantizers.ipynb", b"1")
     put(tmp_path, "ada-inference.ipynb", b"2")

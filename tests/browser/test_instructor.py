@@ -51,6 +51,9 @@ def test_from_release_to_feedback(page, one_week, start_lab, theme):
     expect(week.get_by_text("released")).to_be_visible()
     expect(week.locator(".num-submissions")).to_have_text("0")
     photograph(page, f"formgrader-released-{theme}")
+    week.get_by_role("link", name=WEEK).click()  # to the sources, which the file browser does not list by itself
+    expect(page.get_by_title("solutions/week01", exact=True)).to_be_visible()
+    expect(page.get_by_role("listitem", name="attention.ipynb")).to_be_visible()
 
     put(course, "work", {"*": "answer", "softmax": "no_maximum"})
     run(course, "course", "submit", WEEK)

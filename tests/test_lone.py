@@ -30,7 +30,7 @@ LIBRARIES = Path(sysconfig.get_paths()["purelib"])
 OURS = ("attention_to_agents", "course", "grader")
 NOTEBOOKS = [source.with_suffix(".ipynb") for source in lessons.sources()]
 RELEASED = sorted(ROOT.glob("assignments/*/*.ipynb"))
-RUN_ALWAYS = {"start", "week01/primer", "assignments/week07/inference"}  # the rest: test-all
+RUN_ALWAYS = {"start", "week01/attention_by_hand", "assignments/week01/attention"}  # the rest: test-all
 
 # Put into the environment: writes down each file of the repository that Python opens, the libraries' own aside.
 WATCH = """
@@ -161,7 +161,8 @@ def test_an_assignment_runs_alone_as_it_was_released(with_the_wheel, tmp_path, p
         assert "not attempted" in said["text/html"], name
 
 
-@pytest.mark.parametrize("path", some(RELEASED))
+@pytest.mark.heavy
+@pytest.mark.parametrize("path", RELEASED, ids=place)
 def test_an_assignment_runs_alone_with_its_answers(with_the_wheel, tmp_path, path):
     week = assignments(ROOT, path.parent.name)[path.stem]
     done = alone(with_the_wheel, tmp_path, submission(week, {"*": "answer"}))

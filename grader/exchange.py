@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,10 +37,11 @@ def nbgrader(root: Path, *arguments: str) -> str:
 
 
 def _reason(words: str) -> str:
-    """Return why an nbgrader command failed: its last critical line, or its last."""
+    """Return why an nbgrader command failed: its last critical line, or the last error, or its last line."""
     lines = words.strip().splitlines() or ["no message"]
-    line = next((line for line in reversed(lines) if " | CRITICAL] " in line), lines[-1])
-    return line.partition("] ")[2] if line.startswith("[") else line
+    critical = [line for line in lines if " | CRITICAL] " in line and "traceback" not in line]
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+    return (critical or errors or lines)[-1].rpartition(" | CRITICAL] ")[2]
 
 
 def built(root: Path) -> list[str]:

@@ -46,24 +46,30 @@ def grade_id(cell: dict) -> str:
     return str(kept.get("grade_id", "")) if isinstance(kept, dict) else ""
 
 
-def passing(given: dict, mine: dict) -> tuple[int, int]:
-    """Return how many exercises of an assignment pass by what a learner's notebook saved, and of how many."""
-    points = {
-        source(cell).strip(): float(cell["metadata"]["nbgrader"]["points"])
-        for cell in given["cells"]
-        if cell["metadata"].get("nbgrader", {}).get("grade")
-    }
-    earned = {source(cell).strip(): _points(cell) for cell in mine["cells"] if cell.get("cell_type") == "code"}
-    return sum(earned.get(check, 0.0) >= most for check, most in points.items()), len(points)
+def standing(given: dict, mine: dict) -> dict[str, list[str]]:
+    """Return the exercises of an assignment by how they stand in a learner's notebook, as its saved outputs tell.
+
+    A check that fails ends with an error; one of an answer that was not tried gives no points and no error.
+    """
+    outputs = {source(cell).strip(): _outputs(cell) for cell in mine["cells"]}
+    stand: dict[str, list[str]] = {"pass": [], "fail": [], "not tried": []}
+    for cell in given["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade"):
+            saved = outputs.get(source(cell).strip(), [])
+            failed = any(output.get("output_type") == "error" for output in saved)
+            full = max(map(_points, saved), default=0.0) >= float(cell["metadata"]["nbgrader"]["points"])
+            stand["pass" if full else "fail" if failed else "not tried"].append(grade_id(cell).removesuffix("-check"))
+    return stand
 
 
-def _points(cell: dict) -> float:
+def _outputs(cell: dict) -> list[dict]:
+    return [output for output in cell.get("outputs") or [] if isinstance(output, dict)]
+
+
+def _points(output: dict) -> float:
     """Return the number that a check's result is as plain text, which stands for its points."""
-    found = 0.0
-    for output in cell.get("outputs") or []:
-        text = output.get("data", {}).get("text/plain", "") if isinstance(output, dict) else ""
-        try:
-            found = float(text if isinstance(text, str) else "".join(text))
-        except ValueError:
-            continue
-    return found
+    text = output.get("data", {}).get("text/plain", "")
+    try:
+        return float(text if isinstance(text, str) else "".join(text))
+    except ValueError:
+        return 0.0

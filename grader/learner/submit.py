@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from grader.learner.mistake import CourseError
-from grader.learner.saved import passing, read
+from grader.learner.saved import read, standing
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -29,8 +29,10 @@ def run(options: argparse.Namespace) -> int:
     demand_week(root, week)
     notebooks = [root / "work" / week / given.name for given in sorted((root / "assignments" / week).glob("*.ipynb"))]
     for path in notebooks:
-        done, asked = passing(read(root / "assignments" / week / path.name), read(path))
-        console.print(f"{path.relative_to(root)}: {done} of {asked} exercises pass, as last run and saved.")
+        stand = standing(read(root / "assignments" / week / path.name), read(path))
+        told = f"{len(stand['pass'])} of {sum(map(len, stand.values()))} exercises pass, as last run and saved"
+        rest = "".join(f"; {how}: {', '.join(stand[how])}" for how in ("fail", "not tried") if stand[how])
+        console.print(f"{path.relative_to(root)}: {told}{rest}.", markup=False)
     if exchange := handed_in_at(root, week):
         console.print(f"Handed in {week} at {_to_class(root, week)}, in your class's exchange, {exchange}.")
         console.print(f"`course feedback {week}` fetches the answer, once there is one. You may hand in again.")

@@ -169,7 +169,7 @@ def _parsed(source: str) -> tuple[str, ast.Module]:
 
         text = TransformerManager().transform_cell(source)
         return text, ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):  # RuntimeError: a thousand magics are too many for it
         return source, ast.Module([], [])
 
 

@@ -1,6 +1,5 @@
 """The autograded notebook: the release's own cells, the student's answers in their places, verdicts as outputs."""
 
-import copy
 import re
 
 import nbformat
@@ -20,12 +19,12 @@ def autograded(template: dict, verdict: Verdict) -> NotebookNode:
     """
     answers, extras = _placed(verdict)
     exercises = {one["name"]: one for one in verdict.json["exercises"]}
-    notebook = nbformat.from_dict(copy.deepcopy({**template, "cells": []}))
+    notebook = nbformat.from_dict({**template, "cells": []})
     notebook.metadata["grader"] = about = _about(verdict)
     notebook.cells = _heading(about["error"]) + extras.get(None, [])
     for cell in template["cells"]:
         grade_id = cell["metadata"]["nbgrader"]["grade_id"]
-        kept = nbformat.from_dict(copy.deepcopy(cell))
+        kept = nbformat.from_dict(cell)
         kept.source = "".join(kept.source)
         if not kept.metadata.nbgrader.locked and grade_id in answers:
             kept.source, kept.outputs = answers[grade_id]
@@ -89,4 +88,7 @@ def _printed(stdout: str, error: str) -> list[NotebookNode]:
 
 def _result(exercise: dict, html: str) -> NotebookNode:
     data = {"text/plain": f"{exercise['score']:g}", "text/html": html}
-    return new_output("execute_result", data=data, metadata={"grader": {"status": exercise["status"]}})
+    metadata = {"grader": {"status": exercise["status"]}}
+    return nbformat.from_dict(
+        {"output_type": "execute_result", "execution_count": None, "data": data, "metadata": metadata}
+    )

@@ -7,6 +7,7 @@ a notebook, answered by a JSON object: a reading, or {"unreadable": reason}.
 
 import ast
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -188,6 +189,7 @@ def _bindings(tree: ast.Module) -> list[tuple[str, ast.stmt]]:
     return found
 
 
+@functools.lru_cache(256)
 def _shape(node: ast.stmt) -> str:
     """A definition's text without docstrings, comments and layout: the same for a stub however it is written."""
     copy = ast.parse(ast.unparse(node))
@@ -198,6 +200,7 @@ def _shape(node: ast.stmt) -> str:
     return ast.unparse(copy).replace("NotImplementedError()", "NotImplementedError")
 
 
+@functools.lru_cache(256)
 def _names_not_implemented(node: ast.stmt) -> bool:
     return any(isinstance(part, ast.Name) and part.id == "NotImplementedError" for part in ast.walk(node))
 
@@ -259,8 +262,12 @@ def _mended(template: Template, cells: list[dict], answers: dict[str, list[int]]
 
 def _twins(tree: ast.Module, twins: list[str]) -> list[str]:
     """As grader.twins.twins_called; written again because this process loads no other part of the grader."""
-    reached = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    reached |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    reached: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            reached.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            reached.update(alias.name for alias in node.names)
     return [twin for twin in twins if twin in reached]
 
 

@@ -64,6 +64,7 @@ class LocalPool:
         waiting.put_back(first)
         crew: dict[Connection, _Hand] = {}
         leaving: list[_Hand] = []
+        cores = os.sched_getaffinity(0)
         modules = (*MODULES, *libraries_of(*released(self._settings.root, self._settings.week).values()))
         launch = Launch(self._settings.limits, self._settings.isolation, modules, self._jobs)
         controls = list(launch.controls)
@@ -71,7 +72,8 @@ class LocalPool:
         try:
             while True:
                 while len(crew) < self._jobs and (one := waiting.next()) is not None:
-                    hand = _Hand(self._settings, one, controls.pop() if controls else None)
+                    place = cores - {hand.core for hand in crew.values()} if len(cores) == self._jobs else None
+                    hand = _Hand(self._settings, one, controls.pop() if controls else None, min(place or [None]))
                     crew[hand.line] = hand
                 if not crew:
                     break
@@ -133,13 +135,15 @@ class _Hand:
         settings: what decides a verdict.
         first: the first submission.
         control: the socket to a zygote that was launched for it, if one was.
+        core: the one processor that it is to run on, if it is one.
     """
 
-    def __init__(self, settings: Settings, first: Submission, control: socket.socket | None):
+    def __init__(self, settings: Settings, first: Submission, control: socket.socket | None, core: int | None):
+        self.core = core
         context = _forking(settings)
         self.line, theirs = context.Pipe()
         self.holds: Submission | None = first
-        self.process = context.Process(target=_serve, args=(settings, theirs, control), daemon=True)
+        self.process = context.Process(target=_serve, args=(settings, theirs, control, core), daemon=True)
         self.process.start()
         theirs.close()
         if control is not None:
@@ -184,11 +188,16 @@ def _forking(settings: Settings) -> BaseContext:
     return context
 
 
-def _serve(settings: Settings, line: Connection, control: socket.socket | None) -> None:
-    """Answer each submission with its verdict until None comes. No end of the parent leaves this behind."""
+def _serve(settings: Settings, line: Connection, control: socket.socket | None, core: int | None) -> None:
+    """Answer each submission with its verdict until None comes. No end of the parent leaves this behind.
+
+    A worker and its children take turns hundreds of times a submission: on one core they find their caches warm.
+    """
     from grader.worker import Worker
 
     die_with_parent()
+    if core is not None:
+        os.sched_setaffinity(0, {core})
     if not multiprocessing.parent_process().is_alive():
         return
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the parent's to answer

@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.fx.experimental.symbolic_shapes  # what the first gradient of a process imports
@@ -39,18 +39,30 @@ class _Later(types.ModuleType):
         return use
 
 
+def _as_it_is(function: Callable | None = None, *_: object, **__: object) -> Callable:
+    """A decorator that tells the compiler nothing."""
+    return _as_it_is if function is None else function
+
+
 @contextlib.contextmanager
 def _lean() -> Iterator[None]:
     """Let transformers believe that nothing here compiles or distributes; what it was told ends with the block."""
     hidden = {name: None for name in _FOREIGN if name not in sys.modules} | {_INDEXING: _Later(_INDEXING)}
-    disable, available = torch.compiler.disable, torch.distributed.is_available
+    told = {
+        (torch, "_dynamo"): types.SimpleNamespace(allow_in_graph=_as_it_is, assume_constant_result=_as_it_is),
+        (torch.compiler, "allow_in_graph"): _as_it_is,
+        (torch.compiler, "disable"): _as_it_is,
+        (torch.distributed, "is_available"): lambda: False,
+    }
+    before = {(owner, name): vars(owner).get(name) for owner, name in told}
     sys.modules.update(hidden)
-    torch.compiler.disable = lambda fn=None, *_, **__: (lambda function: function) if fn is None else fn
-    torch.distributed.is_available = lambda: False
+    for (owner, name), value in told.items():
+        setattr(owner, name, value)
     try:
         yield
     finally:
-        torch.compiler.disable, torch.distributed.is_available = disable, available
+        for (owner, name), value in before.items():
+            setattr(owner, name, value) if value else delattr(owner, name)
         for name in hidden:
             sys.modules.pop(name, None)
         for kept in vars(sys.modules.get("transformers.utils.import_utils")).values():

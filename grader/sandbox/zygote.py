@@ -76,6 +76,7 @@ class Zygote:
                     raise SandboxError(_advice(said["error"]))
                 self._process = said["unshared"]
                 self._handle = os.pidfd_open(self._process)
+                os.sched_setaffinity(self._process, os.sched_getaffinity(0))
                 self._place()
                 self._control.send(b"mapped")
         except BaseException:

@@ -12,6 +12,7 @@ from grader.candidate import Link, LocalChannel
 from grader.channel import ChannelLost
 from grader.children import Children, Nursery
 from grader.diagnose import diagnose
+from grader.exercise import Check
 from grader.lazy import LAZY, lazy
 from grader.precedents import Precedents
 from grader.run import CheckResult, ExerciseResult, run_check, run_hidden, run_visible
@@ -102,24 +103,18 @@ class Assignment:
         file = resources.files("grader") / "data" / f"{self.week}.json"
         return json.loads(file.read_text(encoding="utf-8"))
 
-    def telling(self, name: str) -> frozenset[str]:
-        """The names of an exercise's hidden checks that no lazy answer passes."""
-        if name not in self._telling:
-            exercise = self.loaded[name].exercise
-            candidates = [lazy(exercise.answer, make) for make in LAZY.values()]
-            self._telling[name] = frozenset(
-                check.name
-                for check in exercise.checks
-                if check.hidden
-                and all(
-                    run_check(check, Link(LocalChannel({name: one})), name, "lazy").outcome != "passed"
-                    for one in candidates
-                )
+    def telling(self, name: str, check: Check) -> bool:
+        """Whether a check of an exercise is a hidden one that no lazy answer passes."""
+        if (name, check.name) not in self._telling:
+            answer = self.loaded[name].exercise.answer
+            lazy_ones = (Link(LocalChannel({name: lazy(answer, make)})) for make in LAZY.values())
+            self._telling[name, check.name] = check.hidden and all(
+                run_check(check, link, name, "lazy").outcome != "passed" for link in lazy_ones
             )
-        return self._telling[name]
+        return self._telling[name, check.name]
 
     @cached_property
-    def _telling(self) -> dict[str, frozenset[str]]:
+    def _telling(self) -> dict[tuple[str, str], bool]:
         return {}
 
     @property
@@ -287,8 +282,11 @@ def _confirmed(assignment: Assignment, name: str, result: ExerciseResult) -> boo
 
     Inputs of visible checks are known to all, so their results can be known by heart.
     """
-    telling = assignment.telling(name)
-    return not telling or any(check.outcome == "passed" and check.check.name in telling for check in result.checks)
+    passed = [result.check for result in result.checks if result.outcome == "passed"]
+    others = [result.check for result in result.checks if result.outcome != "passed"]
+    if any(assignment.telling(name, check) for check in passed):
+        return True
+    return not any(assignment.telling(name, check) for check in others)
 
 
 def _demand_right(assignment: Assignment, name: str, check: CheckResult, seed: int | str) -> None:

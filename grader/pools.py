@@ -64,16 +64,16 @@ class LocalPool:
         waiting.put_back(first)
         crew: dict[Connection, _Hand] = {}
         leaving: list[_Hand] = []
-        cores = os.sched_getaffinity(0)
         modules = (*MODULES, *libraries_of(*released(self._settings.root, self._settings.week).values()))
         launch = Launch(self._settings.limits, self._settings.isolation, modules, self._jobs)
         controls = list(launch.controls)
+        cores = os.sched_getaffinity(0)
         meanwhile = self._meanwhile
         try:
             while True:
                 while len(crew) < self._jobs and (one := waiting.next()) is not None:
-                    place = cores - {hand.core for hand in crew.values()} if len(cores) == self._jobs else None
-                    hand = _Hand(self._settings, one, controls.pop() if controls else None, min(place or [None]))
+                    free = cores - {hand.core for hand in crew.values()} if len(cores) == self._jobs else set()
+                    hand = _Hand(self._settings, one, controls.pop() if controls else None, min(free, default=None))
                     crew[hand.line] = hand
                 if not crew:
                     break

@@ -133,6 +133,20 @@ def test_the_seed_decides_what_cells_draw(zygote):
     assert drawn[0] == drawn[1] != drawn[2]
 
 
+def test_children_stay_on_the_processors_of_this_side():
+    """A worker that has one core of its own keeps its children there."""
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {max(before)})
+        with (
+            Zygote(QUICK) as zygote,
+            zygote.open(["import os", "def cores(): return os.sched_getaffinity(0)"]) as child,
+        ):
+            assert ask(child, "cores") == {max(before)}
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def test_cells_of_any_text_run(run):
     child = run("s = 'a\ud800'", "t = '" + "x" * 100_000 + "'\ndef f(): return len(t)", "\x00", "")
     assert ask(child, "f") == 100_000

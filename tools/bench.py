@@ -2,7 +2,9 @@
 
 Grading: the same 40 submissions of week 1 under nbgrader's stock executor, otter (in an environment of its own) and
 this grader, interleaved in one run. Scores must be equal; then seconds a submission, ratios, memory, and the floor:
-the answers' cells and the calls that the checks make, bare, in a warm process.
+the answers' cells and the calls that the checks make, bare, in a warm process. The others take as long for each
+submission, however many there are; this one takes some seconds to start, so it also grades a class of 400, of which
+the 40 are the first.
 
 With --gain, what a second worker brings instead: the rate of one local process, of two, and of two Dask workers.
 """
@@ -14,6 +16,7 @@ import contextlib
 import ctypes
 import json
 import os
+import random
 import resource
 import shutil
 import statistics
@@ -37,18 +40,7 @@ from submissions import submission  # noqa: E402
 from grader.judge import Assignment, assignment  # noqa: E402
 
 WEEK = "week01"
-# Honest submissions on which no grader's rules differ: none breaks an exercise that a later one uses.
-PROFILES = [
-    {"*": "answer"},
-    {"*": 1},
-    {"*": 2},
-    {},
-    {"softmax": "answer", "causal_mask": 0, "scaled_dot_product_attention": 1},
-    {"*": "answer", "softmax": "dim_ignored"},
-    {"*": "answer", "MultiHeadAttention": "no_output_projection", "TransformerBlock": "not_causal"},
-    {"*": 1, "apply_rope": "identity", "TransformerBlock": "by_the_library"},
-]
-ROUNDS, A_ROUND = 4, 10
+ROUNDS, A_ROUND, CLASS = 4, 10, 400
 SUBREAPER = 36
 OTTER = ROOT / ".bench" / "otter"
 console = Console()
@@ -73,68 +65,95 @@ def main() -> int:
         show_gain(make_class(week, ROUNDS * A_ROUND), options.rounds)
         return 0
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # so that every process of a run is waited for, and counted
-    class_ = make_class(week, options.rounds * A_ROUND)
+    class_ = make_class(week, CLASS)
+    names = list(class_)[: options.rounds * A_ROUND]
     prepare_otter()
-    nbgrader, otter, ours, alone, bookless = Peer(), Peer(), Peer(), Peer(), Peer()
-    cpu: dict[str, list[float]] = {"all": [], "bookless": [], "one": []}
+    nbgrader, otter, same, whole, one = Peer(), Peer(), Peer(), Peer(), Peer()
+    cpu: dict[str, list[float]] = {"same": [], "bookless": [], "alone": [], "one": []}
     with tempfile.TemporaryDirectory() as folder:
-        names = list(class_)
         for number in range(options.rounds):
             some = {name: class_[name] for name in names[number * A_ROUND : (number + 1) * A_ROUND]}
             console.print(f"round {number + 1} of {options.rounds}: nbgrader, otter, this grader", style="dim")
             grade_with_nbgrader(nbgrader, course(Path(folder, f"nbgrader{number}"), some, stock=True))
             grade_with_otter(otter, Path(folder, f"otter{number}"), some)
-            whole = course(Path(folder, f"ours{number}"), class_)
-            cpu["all"].append(grade_with_ours(ours, whole))
-            cpu["bookless"].append(grade_with_ours(bookless, whole, "--no-gradebook"))
-            cpu["one"].append(grade_with_ours(alone, whole, "--no-gradebook", "--student", names[0]))
-    wrong = [name for name in class_ if not nbgrader.scores[name] == otter.scores[name] == ours.scores[name]]
-    if wrong:
+            ours, bookless = course(Path(folder, f"ours{number}"), class_), ("--no-gradebook",)
+            cpu["same"].append(grade_with_ours(same, ours, *only(names)))
+            cpu["bookless"].append(grade_with_ours(Peer(), ours, *bookless, *only(names)))
+            grade_with_ours(whole, ours)
+            grade_with_ours(one, ours, *bookless, *only(names[:1]))
+            cpu["alone"].append(grade_with_ours(Peer(), ours, *bookless, "--jobs", "1", *only(names)))
+            cpu["one"].append(grade_with_ours(Peer(), ours, *bookless, "--jobs", "1", *only(names[:1])))
+    if wrong := [n for n in names if not nbgrader.scores[n] == otter.scores[n] == same.scores[n] == whole.scores[n]]:
         for name in wrong:
-            console.print(f"{name}: {nbgrader.scores[name]} {otter.scores[name]} {ours.scores[name]}", style="red")
+            scores = [peer.scores[name] for peer in (nbgrader, otter, same, whole)]
+            console.print(f"{name}: {scores}", style="red")
         return 1
-    show(len(class_), nbgrader, otter, ours, alone)
-    show_processor_time(week, len(class_), {name: statistics.median(seconds) for name, seconds in cpu.items()})
+    show(len(names), nbgrader, otter, same, whole, one)
+    show_processor_time(week, names, {name: statistics.median(seconds) for name, seconds in cpu.items()})
     return 0
 
 
 def make_class(week: Assignment, number: int) -> dict[str, dict]:
-    """Return so many students' notebooks, the profiles in turn."""
-    return {f"student{i:02}": submission(week, PROFILES[i % len(PROFILES)]) for i in range(number)}
+    """Return so many students' notebooks, each of other right and wrong answers.
+
+    All are honest, and no grader's rules differ on them: none breaks an exercise that a later one uses.
+    """
+    draw = random.Random(WEEK)
+    return {f"student{i:03}": submission(week, some_answers(week, draw)) for i in range(number)}
 
 
-def show(number: int, nbgrader: Peer, otter: Peer, ours: Peer, alone: Peer) -> None:
+def some_answers(week: Assignment, draw: random.Random) -> dict[str, str]:
+    """Draw a student: of four answers one is written another way; of the last exercises some are wrong or missing."""
+    used = {use for one in week.loaded.values() for use in one.exercise.uses}
+    answers = {}
+    for name, one in week.loaded.items():
+        wrong, right = one.exercise.mutants, one.exercise.variants
+        kind = draw.choices(["answer", "variant", "mutant", "stub"], [60, 20, 15, 5])[0]
+        if kind == "variant" and right:
+            answers[name] = draw.choice(right).__name__
+        elif name in used or kind in ("answer", "variant"):
+            answers[name] = "answer"
+        elif kind == "mutant":
+            answers[name] = draw.choice(wrong).name
+    return answers
+
+
+def only(names: list[str]) -> tuple[str, ...]:
+    """Return the options that grade only some of a class."""
+    return tuple(option for name in names for option in ("--student", name))
+
+
+def show(number: int, nbgrader: Peer, otter: Peer, same: Peer, whole: Peer, one: Peer) -> None:
     """Print the table and what explains it."""
-    each = {
-        "nbgrader, stock": statistics.median(nbgrader.seconds) / A_ROUND,
-        "otter, its API": statistics.median(otter.seconds) / A_ROUND,
-        "grader autograde": statistics.median(ours.seconds) / number,
-    }
-    last = each["grader autograde"]
-    table = Table("", "s a submission", "ratio", "peak memory, MB", title=f"{number} submissions of {WEEK}, end to end")
-    for (name, seconds), peer in zip(each.items(), (nbgrader, otter, ours), strict=True):
-        table.add_row(name, f"{seconds:.3f}", f"{seconds / last:.1f}", f"{peer.peak_mb:,.0f}")
+    slow, slower = (statistics.median(peer.seconds) / A_ROUND for peer in (nbgrader, otter))
+    table = Table("", "s a submission", "nbgrader's", "otter's", "peak memory, MB", title=f"{WEEK}, end to end")
+
+    def row(name: str, seconds: float, peer: Peer) -> None:
+        ratios = f"{slow / seconds:.1f} x", f"{slower / seconds:.1f} x"
+        table.add_row(name, f"{seconds:.3f}", *ratios, f"{peer.peak_mb:,.0f}" if peer.peak_mb else "")
+
+    row("nbgrader, stock", slow, nbgrader)
+    row("otter, its API", slower, otter)
+    row(f"grader autograde, the same {number}", statistics.median(same.seconds) / number, same)
+    row(f"grader autograde, a class of {CLASS}", statistics.median(whole.seconds) / CLASS, whole)
+    more = statistics.median(b - a for a, b in zip(same.seconds, whole.seconds, strict=True)) / (CLASS - number)
+    row("each further one", more, Peer())
     console.print(table)
-    start = statistics.median(alone.seconds)
-    more = (statistics.median(ours.seconds) - start) / (number - 1)
-    console.print(f"Scores are equal. Start-up and one submission: {start:.1f} s; each further one: {more:.3f} s")
-    console.print(
-        f"(against that, nbgrader takes {each['nbgrader, stock'] / more:.0f} times as long, otter "
-        f"{each['otter, its API'] / more:.0f})."
-    )
+    start = statistics.median(one.seconds)
+    console.print(f"Scores are equal. Of each batch the start, with one submission, takes {start:.1f} s.")
 
 
-def show_processor_time(week: Assignment, number: int, cpu: dict[str, float]) -> None:
+def show_processor_time(week: Assignment, names: list[str], cpu: dict[str, float]) -> None:
     """Print what a further submission takes, beside the floor of the same submissions."""
-    spent = (cpu["bookless"] - cpu["one"]) / (number - 1)
-    book = (cpu["all"] - cpu["bookless"]) / number
-    floors = [floor(week, profile) for profile in PROFILES]
-    bare = statistics.mean(floors[i % len(PROFILES)] for i in range(number))
+    spent = (cpu["alone"] - cpu["one"]) / (len(names) - 1)
+    book = (cpu["same"] - cpu["bookless"]) / len(names)
+    draw = random.Random(WEEK)
+    bare = statistics.mean(floor(week, some_answers(week, draw)) for _ in names)
     console.print(
-        f"Processor time: {cpu['one']:.1f} s for the start and one submission, {spent:.3f} s for a further one, and "
-        f"{book:.3f} s for its part of the gradebook (with loading it). The floor is {bare:.3f} s: the same "
-        f"submissions' cells and the calls that the checks make on them, without the checks' own computations, in one "
-        f"warm process. Ratio: {spent / bare:.1f}."
+        f"Processor time with one job: {cpu['one']:.1f} s for the start and one submission, {spent:.3f} s for a "
+        f"further one; {book:.3f} s for its part of the gradebook (with loading it). The floor is {bare:.3f} s: the "
+        f"same submissions' cells and the calls that the checks make on them, without the checks' own computations, "
+        f"in one warm process. Ratio: {spent / bare:.1f}."
     )
 
 
@@ -144,7 +163,7 @@ def show_gain(class_: dict[str, dict], rounds: int) -> None:
 
     ways = {"one process": ("--jobs", "1"), "two processes": ("--jobs", "2"), "two Dask workers": ("--scheduler",)}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    few = [option for name in list(class_)[:A_ROUND] for option in ("--student", name)]
+    few = only(list(class_)[:A_ROUND])
     with (
         tempfile.TemporaryDirectory() as folder,
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
@@ -278,7 +297,7 @@ def prepare_otter() -> None:
     run([*pip, "--no-deps", "-e", str(ROOT)], ROOT)
 
 
-def floor(week: Assignment, profile: dict[str, str | int]) -> float:
+def floor(week: Assignment, answers: dict[str, str]) -> float:
     """Return the processor seconds of a submission's answer cells and of the calls that the checks make, no more.
 
     The cells run as plain Python, and the calls in the same process. What the checks compute themselves is left out.
@@ -307,15 +326,15 @@ def floor(week: Assignment, profile: dict[str, str | int]) -> float:
             finally:
                 spent += time.process_time() - started
 
-    cells = submission(week, profile)["cells"]
-    answers = ["".join(cell["source"]) for cell in cells if cell["metadata"]["nbgrader"]["grade_id"] in week.loaded]
+    cells = submission(week, answers)["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["metadata"]["nbgrader"]["grade_id"] in week.loaded]
     results = []
     for _ in range(4):
         namespace: dict[str, object] = {}
         exec(week.imports, namespace)
         started = time.process_time()
-        for answer in answers:
-            exec(answer, namespace)
+        for source in sources:
+            exec(source, namespace)
         spent = time.process_time() - started
         for name, one in week.loaded.items():
             channel = LocalChannel(namespace)

@@ -11,9 +11,10 @@ import torch
 
 from grader.assignment import libraries_of
 from grader.candidate import without_control_characters
-from grader.intake import Reader, Submission
+from grader.intake import Submission
 from grader.judge import Assignment, assignments, judge
 from grader.precedents import Precedents
+from grader.reader import Reader
 from grader.run import ExerciseResult
 from grader.sandbox import Zygote
 from grader.sandbox.launch import MODULES

@@ -7,8 +7,9 @@ import zipfile
 
 import pytest
 
-from grader.intake import MAX_FILE, IntakeError, Reader, submissions
+from grader.intake import MAX_FILE, IntakeError, submissions
 from grader.judge import assignment
+from grader.reader import Reader
 
 ATTENTION = {"attention": ["softmax", "causal_mask"]}
 ANSWER = "def softmax(x, dim=-1):\n    return x"

@@ -7,7 +7,6 @@ a notebook, answered by a JSON object: a reading, or {"unreadable": reason}.
 
 import ast
 import contextlib
-import functools
 import hashlib
 import io
 import json
@@ -19,6 +18,7 @@ import tokenize
 
 MAX_CELLS, MAX_SOURCE = 2_000, 1_000_000
 MEMORY = 2 << 30
+MUCH = MEMORY // 4
 KIND = {"code", "markdown", "raw"}
 SUSPICIOUS = {
     "__subclasses__", "__globals__", "__builtins__", "_getframe", "settrace", "setprofile", "get_objects",
@@ -189,7 +189,6 @@ def _bindings(tree: ast.Module) -> list[tuple[str, ast.stmt]]:
     return found
 
 
-@functools.lru_cache(256)
 def _shape(node: ast.stmt) -> str:
     """A definition's text without docstrings, comments and layout: the same for a stub however it is written."""
     copy = ast.parse(ast.unparse(node))
@@ -200,7 +199,6 @@ def _shape(node: ast.stmt) -> str:
     return ast.unparse(copy).replace("NotImplementedError()", "NotImplementedError")
 
 
-@functools.lru_cache(256)
 def _names_not_implemented(node: ast.stmt) -> bool:
     return any(isinstance(part, ast.Name) and part.id == "NotImplementedError" for part in ast.walk(node))
 
@@ -312,6 +310,7 @@ def main() -> None:
             answer = {"unreadable": "the file is too large or too deeply nested to be read"}
         except Exception as error:
             answer = {"unreadable": f"a cell holds what no answer needs ({type(error).__name__}: {str(error)[:100]})"}
+        answer["worn"] = "unreadable" in answer or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 > MUCH
         text = json.dumps(answer).encode()
         sink.write(struct.pack(">Q", len(text)) + text)
         sink.flush()

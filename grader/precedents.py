@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from grader.channel import ChannelBroken
 from grader.run import CheckResult
-from grader.values import Handle
+from grader.values import Handle, weight
 
 MOST = 32  # conversations kept of one check
+LARGE = 1 << 20  # bytes of a conversation and its result that are not worth keeping
+ROOM = 128 << 20  # bytes that are kept in all
 
 Key = tuple[str, str, Handle | None]  # exercise, check, what is known of the candidate before the check asks
 
@@ -37,6 +39,7 @@ class Precedents:
         self._first: dict[Key, Turn] = {}
         self._kept: dict[Key, int] = {}
         self._said: dict[bytes, bytes] = {}  # most candidates are told the same, whatever they answered
+        self._room = ROOM
 
     def first(self, key: Key) -> Turn | None:
         """Return how a check begins, if it has been run before."""
@@ -48,8 +51,10 @@ class Precedents:
         Raises:
             ChannelBroken: when the check says something else to a candidate that answers as an earlier one did.
         """
-        if not conversation or self._kept.get(key, 0) >= MOST:
+        size = sum(len(said) for said, _ in conversation if said not in self._said) + _weight(result)
+        if not conversation or self._kept.get(key, 0) >= MOST or size > min(LARGE, self._room):
             return
+        self._room -= size
         turn = self._first.setdefault(key, Turn(conversation[0][0]))
         for (said, heard), (following, _) in zip(conversation, [*conversation[1:], (b"", b"")], strict=True):
             if turn.said != said:
@@ -60,6 +65,11 @@ class Precedents:
                 break
             turn = came
         self._kept[key] = self._kept.get(key, 0) + 1
+
+
+def _weight(result: CheckResult) -> int:
+    mismatch = result.mismatch
+    return weight([result.trace, result.call, mismatch and [mismatch.actual, mismatch.expected]])
 
 
 def digest(header: bytes, body: bytes) -> bytes:

@@ -15,7 +15,11 @@ SECONDS = 20.0
 
 
 class Reader:
-    """The limited process that parses notebooks; started anew whenever a notebook kills it."""
+    """The limited process that parses notebooks.
+
+    It is started anew after one that it could not read, or that took much memory: an interpreter that has run out of
+    memory may read the next one wrongly.
+    """
 
     def __init__(self, template: dict):
         self._template = json.dumps(template).encode()
@@ -33,10 +37,13 @@ class Reader:
             if self._process is None:
                 self._start()
             self._send(raw)
-            return json.loads(self._receive(time.monotonic() + SECONDS))
+            reading = json.loads(self._receive(time.monotonic() + SECONDS))
         except (OSError, ValueError, TimeoutError):
+            said = "reading the notebook took more time or memory than any notebook should"
+            reading = {"unreadable": said, "worn": True}
+        if reading.pop("worn"):
             self._stop()
-            return {"unreadable": "reading the notebook took more time or memory than any notebook should"}
+        return reading
 
     def _start(self) -> None:
         script = Path(__file__).with_name("notebook_reader.py")

@@ -24,7 +24,7 @@ class CheckResult:
         message: for a check that did not pass, why.
         mismatch: the values behind a failure, where a comparison found it.
         call: the label and arguments of the last call before the failure.
-        trace: what the candidate did during the check.
+        trace: what the candidate did during a check that did not pass.
         unusable: the check's own code stumbled over what the candidate returned.
         lost: the reason why the candidate's process is gone, or None.
     """
@@ -80,8 +80,11 @@ def _run(check: Check, link: Link, exercise: str, seed: int | str) -> CheckResul
     extra: dict[str, Any] = {"rng": generator(seed, exercise, check.name)} if check.takes_rng else {}
 
     def result(outcome: Outcome, message: str = "", **more: Any) -> CheckResult:
-        call = link.calls[-1] if link.calls and outcome != "passed" else None
-        return CheckResult(check, outcome, message, call=call, trace=link.trace, **more)
+        if outcome == "passed":  # nobody asks what it did
+            return CheckResult(check, outcome)
+        return CheckResult(
+            check, outcome, message, call=link.calls[-1] if link.calls else None, trace=link.trace, **more
+        )
 
     try:
         link.begin()

@@ -22,7 +22,7 @@ sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg shutdown getsockname getpeerna
 munmap mremap mprotect madvise brk msync mincore mlock munlock membarrier rseq futex futex_waitv get_robust_list
 set_robust_list set_tid_address arch_prctl gettid getpid getppid getpgrp getpgid getsid getuid geteuid getgid
 getegid getresuid getresgid getgroups capget setpgid setsid exit exit_group wait4 waitid sched_yield
-sched_getaffinity sched_setaffinity sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min
+sched_getaffinity sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min
 getpriority getcpu getrlimit setrlimit prlimit64 getrusage times sysinfo uname getrandom time gettimeofday
 clock_gettime clock_getres clock_nanosleep nanosleep alarm getitimer setitimer timer_create timer_settime
 timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime timerfd_gettime rt_sigaction

@@ -78,6 +78,16 @@ def test_nor_does_a_stub_below_an_answer_in_one_cell(reader, week, between):
     assert cell.endswith("x = 1")
 
 
+def test_who_could_not_read_one_notebook_does_not_read_the_next(week):
+    """An interpreter that has run out of memory may read whatever comes next wrongly."""
+    with Reader(week.for_the_reader) as reader:
+        before = read(reader, notebook(week))
+        process = reader._process
+        assert "unreadable" in reader.read(b"{")
+        assert process.poll() is not None
+        assert read(reader, notebook(week)) == before
+
+
 def test_a_changed_locked_cell_is_mentioned_and_not_run(reader, week):
     content = notebook(week)
     next(c for c in content["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "imports")["source"] = "import os"

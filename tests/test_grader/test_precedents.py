@@ -4,13 +4,14 @@ import itertools
 from dataclasses import replace
 
 import pytest
+import torch
 
 from grader.candidate import Link
 from grader.channel import ChannelBroken
 from grader.children import Children
 from grader.compare import close
 from grader.exercise import Check
-from grader.precedents import MOST, Precedents
+from grader.precedents import LARGE, MOST, Precedents
 from grader.run import CheckResult, run_check
 from grader.sandbox import Limits, Zygote
 
@@ -115,3 +116,16 @@ def test_so_many_conversations_are_kept_and_no_more():
     for number in range(2 * MOST):
         precedents.add(("f", "check"), [(b"ask", number.to_bytes(2))], CheckResult(three_times([]), "passed"))
     assert len(precedents.first(("f", "check")).next) == MOST
+
+
+def test_what_is_kept_has_a_bound(monkeypatch):
+    """A class could otherwise fill a worker's memory, each student with large values of another kind."""
+    monkeypatch.setattr("grader.precedents.ROOM", 5_000)
+    precedents, check = Precedents(), three_times([])
+    for number in range(10):
+        kept = CheckResult(check, "failed", trace=[(None, torch.full((250,), float(number)), True)])
+        precedents.add((f"f{number}", "check", None), [(b"ask", bytes([number]))], kept)
+    assert 0 < sum(precedents.first((f"f{number}", "check", None)) is not None for number in range(10)) < 5
+    large = CheckResult(check, "failed", trace=[(None, torch.zeros(LARGE), True)])
+    Precedents().add(("g", "check", None), [(b"ask", b"heard")], large)
+    assert precedents.first(("g", "check", None)) is None

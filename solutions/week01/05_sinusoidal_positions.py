@@ -106,11 +106,12 @@ def any_base_anywhere(sinusoidal_positions, rng):
 
 @sinusoidal_positions.hidden
 def refuses_odd_dim_anywhere(sinusoidal_positions, rng):
-    """every odd `dim` raises ValueError, and the even one beside it does not"""
+    """every odd `dim` raises ValueError, and the even one beside it has its table"""
     half = int(torch.randint(1, 40, (), generator=rng))
     with raises(ValueError):
         sinusoidal_positions(2, 2 * half + 1)
-    close(sinusoidal_positions(1, 2 * half), torch.tensor([[0.0, 1.0] * half]))
+    angles = torch.tensor([_angles(position, half, 10000.0) for position in range(3)])
+    close(sinusoidal_positions(3, 2 * half), _table(angles))
 
 
 def _angles(position, half, base):

@@ -242,7 +242,9 @@ def any_seed(dedup_minhash, rng):
 
 @dedup_minhash.hidden
 def copies_and_short_texts(dedup_minhash, rng):
-    """short texts and copies of them, in any order"""
+    """pages, then short texts and copies of them, in any order"""
+    pages = _crawl(rng, 3, 60)
+    close(dedup_minhash(pages, threshold=0.5), _exact(pages, 0.5, 5)[0])
     texts = ["", "a", "b", "a b", "b a", "a b c", "a b c d", "a b c d e", "a a", "e d c b a", "a b c e d"]
     order = torch.randint(0, len(texts), (24,), generator=rng).tolist()
     texts = [texts[i] for i in order]

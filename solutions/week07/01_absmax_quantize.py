@@ -169,7 +169,9 @@ def ties_to_even_anywhere(absmax_quantize, rng):
 
 @absmax_quantize.hidden
 def constants_anywhere(absmax_quantize, rng):
-    """any one number, zero too, comes back from a tensor of any shape, and the tensor is left as it was"""
+    """any one number, zero too, comes back as drawn ones do, and the tensor is left as it was"""
+    x, _, q = _drawn(rng, (5,), 4)
+    close(absmax_quantize(x.float(), 4)[0], q, what="q")
     for value in (0.0, float(torch.randn((), generator=rng)), -float(torch.rand((), generator=rng)) - 0.1):
         x = torch.full((int(torch.randint(1, 5, (), generator=rng)), 3), value)
         q, scale = leaves_alone(absmax_quantize, x, bits=4)

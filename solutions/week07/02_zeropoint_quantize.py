@@ -204,7 +204,9 @@ def no_error_above_half_a_step(zeropoint_quantize, rng):
 
 @zeropoint_quantize.hidden
 def constants_anywhere(zeropoint_quantize, rng):
-    """any one number, zero too, comes back from a tensor of any shape, and the tensor is left as it was"""
+    """any one number, zero too, comes back as drawn ones do, and the tensor is left as it was"""
+    x, expected = _drawn(rng, (6,), 4, 20)
+    equals_steps(zeropoint_quantize(x.float(), 4), *expected)
     for value in (0.0, float(torch.rand((), generator=rng)) + 0.2, -100 * float(torch.rand((), generator=rng)) - 0.1):
         x = torch.full((int(torch.randint(1, 5, (), generator=rng)), 3), value)
         comes_back(leaves_alone(zeropoint_quantize, x, bits=4), x, bits=4)

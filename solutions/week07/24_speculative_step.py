@@ -206,8 +206,11 @@ def any_drafts(speculative_step, rng):
 
 @speculative_step.hidden
 def the_targets_distribution(speculative_step, rng):
-    """over all that the draft may write, the first token is distributed as the target's first"""
+    """a draft like the target is kept; over all that any draft may write, the first token is distributed as the target's first"""
     size = 4
+    alike = _distributions(rng, 3, size, 0.0)
+    due = {(0, 0, token): p for token, p in enumerate(alike[2]) if p}
+    demand_outcomes(speculative_step, alike[:2], alike, [0, 0], due)
     draft, target = _distributions(rng, 1, size, 0.2), _distributions(rng, 2, size, 0.2)
     generator = library(speculative_step, "torch.Generator")()
     generator.manual_seed(int(torch.randint(1 << 30, (), generator=rng)))

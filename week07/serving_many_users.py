@@ -39,6 +39,7 @@ from course import batching_timeline, cards, corpus, distillation, exam, plots, 
 from course.model import load
 
 threads.use_one()
+logging.disable_progress_bar()
 loaded = load()  # a model of a hub instead: load("HuggingFaceTB/SmolLM2-135M-Instruct")
 model, tokenizer = loaded.model, loaded.tokenizer
 END = tokenizer.convert_tokens_to_ids("<|im_end|>")

@@ -35,6 +35,7 @@ import torch.nn.functional as F
 from matplotlib import pyplot
 from torch import nn
 from transformers import DynamicCache, StaticCache
+from transformers.utils import logging
 
 from course import cache_explorer, cache_shapes, cards, corpus, encoder, exam, model, peak_memory, plots
 
@@ -42,6 +43,7 @@ torch.manual_seed(0)
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
 
+logging.disable_progress_bar()
 ours = model.load()  # or model.load("HuggingFaceTB/SmolLM2-135M-Instruct"), where you have a network
 net, tokenizer = ours.model, ours.tokenizer
 config = net.config

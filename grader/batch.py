@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,17 +46,19 @@ class Batch:
         """Yield each submission's verdict, in order."""
         for i, name in enumerate(self.keys):
             verdict = self.unsettled.get(i) or self.journal.get(name)
-            verdict.json["flags"] += self.flags.get(i, [])
-            yield verdict
+            flags = verdict.json["flags"] + self.flags.get(i, [])
+            yield replace(verdict, json=verdict.json | {"flags": flags})
 
     def write_json(self, path: Path) -> None:
         """Write the report that docs/json.md describes."""
         head = {"assignment": self.settings.week, "seed": self.settings.seed, "isolation": self.settings.isolation}
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:  # JSON's own escape for half a pair
+        draft = path.with_name(f".{path.name}.draft")
+        with draft.open("w", encoding="utf-8", errors="backslashreplace") as file:  # JSON's own escape for half a pair
             file.write(json.dumps({**head, "seconds": self.seconds}, indent=1)[:-2] + ',\n "submissions": [')
             for i, verdict in enumerate(self.verdicts()):
                 file.write((",\n" if i else "\n") + json.dumps(verdict.json, indent=1, ensure_ascii=False))
             file.write("\n ]\n}\n")
+        draft.replace(path)
 
 
 @dataclass

@@ -37,7 +37,7 @@ def _told(options: argparse.Namespace) -> int:
     of_the_course = (AssignmentError, ClassroomError, CourseError, IntakeError, SandboxError)
     try:
         return options.run(options)
-    except (*of_the_course, FileNotFoundError, PermissionError) as error:
+    except (*of_the_course, OSError) as error:
         said = str(error)
     except SQLAlchemyError as error:
         said = f"the gradebook (db_url in nbgrader_config.py) cannot be used: {str(error).splitlines()[0]}"

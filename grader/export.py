@@ -80,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
     output = options.output or classroom.root / "exported" / f"{week}-{options.format}.csv"
     if not options.output:
         output.parent.mkdir(exist_ok=True)
+    if output.is_dir():
+        raise ClassroomError(f"{output} is a folder; name a file for the marks")
     if sheet.marks:
         _write(output, sheet.rows)
         said = f"{output}: {sheet.marks} marks of {week}, of {number(points)} points each."

@@ -90,7 +90,7 @@ def _page(week: str, student: str, path: Path, graded: SubmittedNotebook) -> str
             title=_title(cells.get("title"), path.stem),
             week=week,
             student=student,
-            score=graded.score - penalty,
+            score=max(0.0, graded.score - penalty),
             max_score=graded.max_score,
             penalty=penalty,
             about=notebook.metadata.get("grader", {}),

@@ -10,7 +10,7 @@ from types import TracebackType
 import nbformat
 from nbgrader import api
 from nbgrader.apps import NbGraderAPI
-from nbgrader.utils import is_grade, is_locked, is_solution, is_task
+from nbgrader.utils import is_grade, is_locked, is_solution, is_task, parse_utc
 from sqlalchemy import insert, select, text, update
 
 from grader.autograded import autograded
@@ -53,7 +53,7 @@ class Ledger:
         self._db.commit()
 
     def _has(self, notebook: str) -> bool:
-        """Whether the gradebook knows every cell of a released notebook: one that nbgrader was stopped at is none."""
+        """Whether the gradebook knows a released notebook with all cells and points: nbgrader may have been stopped."""
         cells = nbformat.from_dict(self._templates[notebook]).cells
         names = {
             cell.metadata.nbgrader.grade_id
@@ -64,7 +64,10 @@ class Ledger:
             known = self._gradebook.find_notebook(notebook, self._week)
         except api.MissingEntry:
             return False
-        return names == {cell.name for cell in known.source_cells}
+        points = {cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader.points for cell in cells if is_grade(cell)}
+        return names == {cell.name for cell in known.source_cells} and points == {
+            cell.name: cell.max_score for cell in known.grade_cells
+        }
 
     def _register(self) -> None:
         """Have nbgrader put the assignment into the gradebook; the released notebook is left as it is."""
@@ -85,7 +88,9 @@ class Ledger:
         while some := list(islice(verdicts, TOGETHER)):
             for verdict in some:
                 self._write_notebook(verdict)
-            self._enter(list(dict.fromkeys(verdict.json["student"] for verdict in some)))
+            students = list(dict.fromkeys(verdict.json["student"] for verdict in some))
+            self._enter(students)
+            self._date(students)
             for name in dict.fromkeys(verdict.json["notebook"] for verdict in some):
                 reports = [verdict.json for verdict in some if verdict.json["notebook"] == name]
                 self._write_scores(name, {report["student"]: report for report in reports})
@@ -128,6 +133,22 @@ class Ledger:
             self._insert(api.Grade, graded)
             self._insert(api.Comment, commented)
 
+    def _date(self, students: list[str]) -> None:
+        """Enter when each submission was handed in: the formgrader takes one with another date for a newer one."""
+        submitted = api.SubmittedAssignment
+        for student in students:
+            receipt = self._classroom.folder("submitted") / student / self._week / "timestamp.txt"
+            try:
+                told = receipt.read_text()[:100].strip() if receipt.is_file() else ""
+                date = parse_utc(told) if told else None
+            except (OSError, ValueError, OverflowError):
+                date = None
+            if date:
+                one = submitted.assignment_id == self._assignment.id, submitted.student_id == student
+                self._db.execute(update(submitted).where(*one).values(timestamp=date))
+                copy = self._classroom.folder("autograded") / student / self._week / "timestamp.txt"
+                copy.write_text(told)
+
     def _insert(self, table: type, rows: list[dict]) -> None:
         if rows:
             self._db.execute(insert(table), rows)
@@ -136,25 +157,27 @@ class Ledger:
         """Write the scores of one notebook. One that is missing beside others has 0, as nbgrader gives."""
         grades, comments = [], []
         exercises = {student: {one["name"]: one for one in report["exercises"]} for student, report in reports.items()}
-        for number, cell, student, manual in self._rows(api.Grade, api.Grade.manual_score, notebook, reports):
+        columns = api.Grade.manual_score, api.Grade.auto_score, api.Grade.needs_manual_grade
+        for number, cell, student, manual, before, waits in self._rows(api.Grade, columns, notebook, reports):
             exercise = exercises[student].get(cell.removesuffix("-check"))
             missing = reports[student]["status"] == "missing"
             score = exercise["score"] if exercise else 0.0 if missing else None
-            by_hand = not missing and (manual is not None or score is None)
-            grades.append({"id": number, "auto_score": score, "needs_manual_grade": by_hand})
-        for number, cell, student, _ in self._rows(api.Comment, api.Comment.manual_comment, notebook, reports):
+            if manual is None or score != before:  # else somebody has looked at this very result
+                waits = not missing and (manual is not None or score is None)
+            grades.append({"id": number, "auto_score": score, "needs_manual_grade": waits})
+        for number, cell, student in self._rows(api.Comment, (), notebook, reports):
             empty = exercises[student].get(cell, {}).get("status") == "not_attempted"
             comments.append({"id": number, "auto_comment": "No response." if empty else None})
         for table, rows in ((api.Grade, grades), (api.Comment, comments)):
             if rows:
                 self._db.execute(update(table), rows)
 
-    def _rows(self, table: type, column: object, name: str, students: Iterable[str]) -> list:
-        """Return (id, cell's name, student, column) of the students' rows for the notebook `name`."""
+    def _rows(self, table: type, columns: tuple, name: str, students: Iterable[str]) -> list:
+        """Return (id, cell's name, student, *columns) of the students' rows for the notebook `name`."""
         number = self._gradebook.find_notebook(name, self._week).id
         submitted, notebook = api.SubmittedAssignment, api.SubmittedNotebook
         return self._db.execute(
-            select(table.id, api.BaseCell.name, submitted.student_id, column)
+            select(table.id, api.BaseCell.name, submitted.student_id, *columns)
             .join(api.BaseCell, table.cell_id == api.BaseCell.id)
             .join(notebook, table.notebook_id == notebook.id)
             .join(submitted, notebook.assignment_id == submitted.id)

@@ -20,6 +20,7 @@ from pathlib import Path
 MAX_FILE = 20 << 20
 MAX_ZIP_MEMBERS = 20_000
 MAX_NAME = 200  # bytes; a file system takes 255
+MAX_LETTERS = 128  # what nbgrader's gradebook takes
 OF_NAMES = " _.,'@+-()"  # besides letters, digits and the marks that some scripts put on letters
 FORMULA = "+-@"  # no name starts with what a table would compute
 LMS_MARK = "_assignsubmission_"  # what Moodle puts after a student's name
@@ -251,7 +252,9 @@ def _read(place: Path, path: Path) -> bytes:
 def _in_zip(place: Path, assignment: str, notebooks: Notebooks) -> Iterator[_File]:
     try:
         archive = zipfile.ZipFile(place)
-    except zipfile.BadZipFile as error:
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # zipfile raises half a dozen kinds for a broken zip
         raise IntakeError(f"{place}: a broken zip ({error}); download it again") from error
     members = archive.infolist()
     if len(members) > MAX_ZIP_MEMBERS:
@@ -288,7 +291,7 @@ def _zip_of_one(
     try:
         with zipfile.ZipFile(io.BytesIO(load())) as archive:
             members = archive.infolist()[:MAX_ZIP_MEMBERS]
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # as above
         members, problem = [], f"{name} cannot be opened: {error}"
     else:
         problem = f"{name} holds no notebook"
@@ -329,7 +332,7 @@ def _from_zip_of_one(load: Callable[[], bytes], member: zipfile.ZipInfo, student
     try:
         with zipfile.ZipFile(io.BytesIO(load())) as archive:
             return _from_member(archive, member, student, notebook)
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # as above
         return Submission(student, notebook, problem=f"the zip cannot be opened any more: {error}")
 
 
@@ -375,5 +378,5 @@ def _from_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, student: str
 def _safe(name: str) -> str:
     """Return a student's name as it may stand in a path, a page and a table."""
     fits = "".join(c if c.isalnum() or c in OF_NAMES or unicodedata.category(c)[0] == "M" else "_" for c in name)
-    fits = fits.encode()[:MAX_NAME].decode(errors="ignore")
+    fits = fits[:MAX_LETTERS].encode()[:MAX_NAME].decode(errors="ignore")
     return fits.rstrip(" .").lstrip(" ." + FORMULA) or "unnamed"

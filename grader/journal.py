@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 from dataclasses import asdict
 from functools import cache
 from importlib import metadata
@@ -18,7 +19,7 @@ from grader.settings import Settings
 from grader.verdict import Verdict
 
 _START = b'{"key": "'
-ENVIRONMENT = ("torch", "numpy", "transformers", "ipython")
+ENVIRONMENT = ("torch", "numpy", "transformers", "tokenizers", "regex", "gguf", "ipython")
 
 
 def key(settings: Settings, submission: Submission) -> str:
@@ -35,6 +36,7 @@ def circumstances(settings: Settings) -> str:
         _files(settings.root / "solutions" / settings.week, "*.py"),
         _files(settings.root / "assignments" / settings.week, "*.ipynb"),
         _files(Path(grader.__file__).parent, "**/*.*"),
+        platform.python_version(),
         {name: metadata.version(name) for name in ENVIRONMENT},
         settings.seed,
         settings.isolation,

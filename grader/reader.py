@@ -12,6 +12,7 @@ from pathlib import Path
 from grader.intake import MAX_FILE
 
 SECONDS = 20.0
+TOO_MUCH = "reading the notebook took more time or memory than any notebook should"
 
 
 class Reader:
@@ -32,15 +33,21 @@ class Reader:
         self._stop()
 
     def read(self, raw: bytes) -> dict:
-        """Return the reading of one notebook, or {"unreadable": reason}. See `grader.notebook_reader.read`."""
+        """Return the reading of one notebook, or {"unreadable": reason}. See `grader.notebook_reader.read`.
+
+        Where it took too long, "timed_out" stands beside the reason.
+
+        Raises:
+            OSError: when this machine cannot start a process.
+        """
+        if self._process is None:
+            self._start()
         try:
-            if self._process is None:
-                self._start()
             self._send(raw)
             reading = json.loads(self._receive(time.monotonic() + SECONDS))
-        except (OSError, ValueError, TimeoutError):
-            said = "reading the notebook took more time or memory than any notebook should"
-            reading = {"unreadable": said, "worn": True}
+        except (OSError, ValueError) as error:  # a TimeoutError is an OSError
+            late = isinstance(error, TimeoutError)
+            reading = {"unreadable": TOO_MUCH, "worn": True} | ({"timed_out": True} if late else {})
         if reading.pop("worn"):
             self._stop()
         return reading

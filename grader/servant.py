@@ -33,7 +33,6 @@ OPERATIONS = (
     "advance",
     "vjp",
     "backward",
-    "define",
 )
 
 
@@ -130,9 +129,6 @@ class Servant:
     def _backward(self, arguments: list, target: Handle, args: tuple, upstream: torch.Tensor) -> None:
         arguments[:] = self._incoming(args), {}
         self._objects[target.number](*arguments[0]).backward(upstream)
-
-    def _define(self, _, source: str) -> None:
-        exec(compile(source, "<stand-in>", "exec"), self.namespace)
 
     def _incoming(self, value: Any) -> Any:
         def other(item: Any) -> Any:

@@ -86,7 +86,7 @@ class Worker:
     def _graded(self, assignment: Assignment, submission: Submission, verdict: Verdict) -> None:
         report, reading = verdict.json, self._readers[assignment.notebook].read(submission.raw)
         if "unreadable" in reading:
-            report["error"] = reading["unreadable"]
+            report["error"], verdict.timed_out = reading["unreadable"], "timed_out" in reading
             return
         verdict.reading = reading
         cells = [reading["dropped"].get(str(i), reading["cells"][i]["source"]) for i in reading["run"]]

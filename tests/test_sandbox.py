@@ -343,14 +343,6 @@ def test_tensors_are_watched_as_in_this_process(pair):
     assert assert_equal(pair, question)[0] == "value"
 
 
-def test_a_stand_in_can_be_defined(run):
-    child = run("def f(): return g() + 1")
-    with pytest.raises(CandidateError, match="g"):
-        ask(child, "f")
-    assert child.perform("define", "def g(): return 41").raised is None
-    assert ask(child, "f") == 42
-
-
 def test_a_reply_that_is_too_large_is_an_error_and_not_the_end(run):
     child = run("import torch\ndef f(): return torch.zeros(1 << 24)\ndef g(): return 1")
     with pytest.raises(CandidateError, match="too large"):

@@ -24,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     autograde.add_argument("assignment", help="for example week01")
     autograde.add_argument("--submitted", type=Path, metavar="DIR", help="nbgrader's folder, a flat folder, or a zip")
     autograde.add_argument("--json", type=Path, metavar="FILE", help="write the full report here")
-    autograde.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes (one a core)")
+    autograde.add_argument("--jobs", type=int, default=_cores(), metavar="N", help="processes (one a core)")
     autograde.add_argument("--seed", help="a section's own instead of the assignment's; or to reproduce a run")
     autograde.add_argument("--student", action="append", metavar="NAME", help="only this one; may be repeated")
     autograde.add_argument("--force", action="store_true", help="grade anew what the journal knows")
@@ -46,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     classroom = here()
     if options.json and not options.json.absolute().parent.is_dir():
         raise ClassroomError(f"{options.json.parent}: no such folder for the report; make it first")
+    if options.json and options.json.is_dir():
+        raise ClassroomError(f"{options.json} is a folder; name a file for the report")
     week = options.assignment
     templates = released(classroom.root, week)
     exercises = {name: exercises_of(template) for name, template in templates.items()}
@@ -80,6 +82,11 @@ def run(options: argparse.Namespace) -> int:
     if left_alone := sorted(templates.keys() - {one.notebook for one in found}):
         console.print(f"Nobody handed in {' or '.join(left_alone)}: left as it was.")
     return 0
+
+
+def _cores() -> int | None:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _load_the_gradebook() -> None:

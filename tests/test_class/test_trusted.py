@@ -119,10 +119,52 @@ def test_a_manual_score_survives(course, run, scores):
     from nbgrader.api import Gradebook
 
     with Gradebook(f"sqlite:///{course / '.class/gradebook.db'}") as book:
-        book.find_grade("softmax-check", "attention", WEEK, "fay").manual_score = 3.5
+        grade = book.find_grade("softmax-check", "attention", WEEK, "fay")
+        grade.manual_score, grade.needs_manual_grade = 3.5, False
         book.db.commit()
     run(course, "grader", "autograde", WEEK, "--force", "--student", "fay")
     assert scores(course)["fay"]["softmax"] == 3.5
+    with Gradebook(f"sqlite:///{course / '.class/gradebook.db'}") as book:
+        assert not book.find_grade("softmax-check", "attention", WEEK, "fay").needs_manual_grade
+        book.find_grade("softmax-check", "attention", WEEK, "fay").auto_score = 1.0  # as if it were another verdict
+        book.db.commit()
+    run(course, "grader", "autograde", WEEK, "--force", "--student", "fay")
+    with Gradebook(f"sqlite:///{course / '.class/gradebook.db'}") as book:
+        assert book.find_grade("softmax-check", "attention", WEEK, "fay").needs_manual_grade
+
+
+def test_the_formgrader_knows_what_is_graded_and_what_came_later(make_course, run):
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config
+
+    course = make_course({"ada": {"*": "answer"}, "bob": {}})
+    receipt = course / "submitted/ada" / WEEK / "timestamp.txt"
+    receipt.write_text("2026-10-01 12:00:00.000000 UTC")
+    other = course / "submitted/bob" / WEEK / "timestamp.txt"
+    other.write_text("yesterday")
+    run(course, "grader", "autograde", WEEK)
+    other.unlink()  # nbgrader itself stops at it
+    config = Config()
+    config.CourseDirectory.update(root=str(course), db_url=f"sqlite:///{course / '.class/gradebook.db'}")
+    assert "ada" in NbGraderAPI(config=config).get_autograded_students(WEEK)
+    receipt.write_text("2026-10-02 12:00:00.000000 UTC")
+    assert "ada" not in NbGraderAPI(config=config).get_autograded_students(WEEK)
+
+
+def test_points_that_were_changed_reach_the_gradebook(make_course, run):
+    from nbgrader.api import Gradebook
+
+    course = make_course({"ada": {"*": "answer"}})
+    run(course, "grader", "autograde", WEEK)
+    for folder in ("solutions", "assignments"):
+        notebook = course / folder / WEEK / "attention.ipynb"
+        content = json.loads(notebook.read_text())
+        cell = next(c for c in content["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "softmax-check")
+        cell["metadata"]["nbgrader"]["points"] = 10
+        notebook.write_text(json.dumps(content))
+    run(course, "grader", "autograde", WEEK, "--force")
+    with Gradebook(f"sqlite:///{course / '.class/gradebook.db'}") as book:
+        assert book.find_assignment(WEEK).max_score == 50
 
 
 def test_feedback_helps_and_gives_nothing_away(course, run, week):

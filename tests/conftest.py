@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAB = (sys.executable, "-m", "grader.learner.cli", "lab")
+PORT = 9100 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))  # tests beside have others
 EMPTY = MappingProxyType({})
 
 # Before any test imports torch or starts a kernel. Kernels and commands that tests start inherit them.
@@ -114,6 +115,8 @@ def start_lab() -> Iterator[Callable[..., Lab]]:
     labs = []
 
     def start(root: Path, *options: str, program: Sequence[str] = LAB, variables: Mapping[str, str] = EMPTY) -> Lab:
+        if program[-1] == "lab" and "--port" not in options:
+            options = (*options, "--port", str(PORT))
         labs.append(Lab(root, *options, program=program, variables=variables))
         return labs[-1]
 

@@ -18,8 +18,8 @@ TOO_MUCH = "reading the notebook took more time or memory than any notebook shou
 class Reader:
     """The limited process that parses notebooks.
 
-    It is started anew after one that it could not read, or that took much memory: an interpreter that has run out of
-    memory may read the next one wrongly.
+    It is started anew after one that it broke on, or that took much memory: an interpreter that has run out of memory
+    may read the next one wrongly.
     """
 
     def __init__(self, template: dict):

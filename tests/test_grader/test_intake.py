@@ -78,12 +78,15 @@ def test_nor_does_a_stub_below_an_answer_in_one_cell(reader, week, between):
     assert cell.endswith("x = 1")
 
 
-def test_who_could_not_read_one_notebook_does_not_read_the_next(week):
+def test_who_broke_on_one_notebook_does_not_read_the_next(week):
     """An interpreter that has run out of memory may read whatever comes next wrongly."""
+    deep = "def softmax(x):\n NotImplementedError\n return " + "+".join(["1"] * 900)
     with Reader(week.for_the_reader) as reader:
         before = read(reader, notebook(week))
         process = reader._process
         assert "unreadable" in reader.read(b"{")
+        assert process.poll() is None
+        assert "unreadable" in read(reader, notebook(week, deep))
         assert process.poll() is not None
         assert read(reader, notebook(week)) == before
 

@@ -14,6 +14,7 @@ from grader.journal import Journal, key
 from grader.pools import Pool
 from grader.settings import Settings
 from grader.verdict import Verdict
+from grader.whole import replacing
 
 
 class Outcome(NamedTuple):
@@ -52,13 +53,11 @@ class Batch:
     def write_json(self, path: Path) -> None:
         """Write the report that docs/json.md describes."""
         head = {"assignment": self.settings.week, "seed": self.settings.seed, "isolation": self.settings.isolation}
-        draft = path.with_name(f".{path.name}.draft")
-        with draft.open("w", encoding="utf-8", errors="backslashreplace") as file:  # JSON's own escape for half a pair
+        with replacing(path, errors="backslashreplace") as file:  # JSON's own escape for half a pair
             file.write(json.dumps({**head, "seconds": self.seconds}, indent=1)[:-2] + ',\n "submissions": [')
             for i, verdict in enumerate(self.verdicts()):
                 file.write((",\n" if i else "\n") + json.dumps(verdict.json, indent=1, ensure_ascii=False))
             file.write("\n ]\n}\n")
-        draft.replace(path)
 
 
 @dataclass

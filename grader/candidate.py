@@ -13,7 +13,7 @@ from grader.values import Callback, Handle, copied, unchanged, weight
 
 MAX_ITEMS = 100_000
 MAX_KEPT = 1 << 20  # bytes of one value that a record keeps
-_SEED = 20170612  # any fixed number: parameters that a candidate draws are the same in every run
+SEED = 20170612  # any fixed number: parameters that a candidate draws are the same in every run
 
 
 class CandidateError(Exception):
@@ -41,7 +41,7 @@ class Link:
     def begin(self) -> None:
         """Forget the last check's record and every object; the candidate's random numbers start anew."""
         self.trace, self.calls = [], []
-        self.channel.perform("begin", _SEED)
+        self.channel.perform("begin", SEED)
 
     def look_up(self, name: str) -> Any:
         """Return the candidate bound to `name`.

@@ -75,6 +75,12 @@ class Classroom:
         return path.read_text(encoding="ascii").strip()
 
 
+def receipts(submission: Path) -> list[Path]:
+    """Return what `nbgrader submit` left in a submission's folder: no link, and nothing larger than such a note is."""
+    files = submission / "timestamp.txt", submission / "submission_secret.txt"
+    return [file for file in files if file.is_file() and not file.is_symlink() and file.stat().st_size < 1000]
+
+
 def here() -> Classroom:
     """Return the course whose folder this is.
 

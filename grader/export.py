@@ -5,7 +5,6 @@ Only marks that are final and whose owner the LMS knows are written; everybody e
 
 import argparse
 import csv
-import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from grader import roster as lms
 from grader.classroom import Classroom, ClassroomError, here
 from grader.commands.console import command, console
+from grader.whole import replacing
 
 GRADED, WAITS, ABSENT = "graded", "waits for review", "not handed in"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -272,10 +272,5 @@ def _write(path: Path, rows: list[list[str]]) -> None:
     """Write the file whole or not at all."""
     if not path.absolute().parent.is_dir():
         raise ClassroomError(f"{path.parent}: no such folder; make it first")
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path, newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)

@@ -9,7 +9,7 @@ from jinja2 import Environment
 from nbformat import NotebookNode
 from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedNotebook
 
-from grader.classroom import Classroom
+from grader.classroom import Classroom, receipts
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,10 @@ def write_feedback(classroom: Classroom, week: str, students: list[str] | None =
             page = classroom.folder("feedback") / student / week / f"{path.stem}.html"
             page.parent.mkdir(parents=True, exist_ok=True)
             page.write_text(_page(week, student, path, graded), encoding="utf-8")
-            _keep_receipt(classroom.folder("submitted") / student / week, page.parent)
+            for receipt in receipts(classroom.folder("submitted") / student / week):
+                (page.parent / receipt.name).write_bytes(receipt.read_bytes())
             written.append(page)
     return written
-
-
-def _keep_receipt(submitted: Path, folder: Path) -> None:
-    """Put what `nbgrader submit` left beside the pages: `nbgrader release_feedback` names a student's page by it."""
-    for receipt in (submitted / "timestamp.txt", submitted / "submission_secret.txt"):
-        if receipt.is_file() and not receipt.is_symlink() and receipt.stat().st_size < 1000:
-            (folder / receipt.name).write_bytes(receipt.read_bytes())
 
 
 def _page(week: str, student: str, path: Path, graded: SubmittedNotebook) -> str:

@@ -14,7 +14,7 @@ from nbgrader.utils import is_grade, is_locked, is_solution, is_task, parse_utc
 from sqlalchemy import insert, select, text, update
 
 from grader.autograded import autograded
-from grader.classroom import Classroom, ClassroomError
+from grader.classroom import Classroom, ClassroomError, receipts
 from grader.verdict import Verdict
 
 TOGETHER = 50  # submissions in one transaction: the journal has them all, so that a crash costs no more than a rerun
@@ -137,17 +137,18 @@ class Ledger:
         """Enter when each submission was handed in: the formgrader takes one with another date for a newer one."""
         submitted = api.SubmittedAssignment
         for student in students:
-            receipt = self._classroom.folder("submitted") / student / self._week / "timestamp.txt"
+            left = {file.name: file for file in receipts(self._classroom.folder("submitted") / student / self._week)}
+            if not (receipt := left.get("timestamp.txt")):
+                continue
+            told = receipt.read_text(errors="replace").strip()
             try:
-                told = receipt.read_text()[:100].strip() if receipt.is_file() else ""
-                date = parse_utc(told) if told else None
-            except (OSError, ValueError, OverflowError):
-                date = None
-            if date:
-                one = submitted.assignment_id == self._assignment.id, submitted.student_id == student
-                self._db.execute(update(submitted).where(*one).values(timestamp=date))
-                copy = self._classroom.folder("autograded") / student / self._week / "timestamp.txt"
-                copy.write_text(told)
+                date = parse_utc(told)
+            except (ValueError, OverflowError):
+                continue
+            one = submitted.assignment_id == self._assignment.id, submitted.student_id == student
+            self._db.execute(update(submitted).where(*one).values(timestamp=date))
+            copy = self._classroom.folder("autograded") / student / self._week / "timestamp.txt"
+            copy.write_text(told)
 
     def _insert(self, table: type, rows: list[dict]) -> None:
         if rows:

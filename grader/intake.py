@@ -251,10 +251,8 @@ def _read(place: Path, path: Path) -> bytes:
 
 def _in_zip(place: Path, assignment: str, notebooks: Notebooks) -> Iterator[_File]:
     try:
-        archive = zipfile.ZipFile(place)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # zipfile raises half a dozen kinds for a broken zip
+        archive = _opened(place)
+    except zipfile.BadZipFile as error:
         raise IntakeError(f"{place}: a broken zip ({error}); download it again") from error
     members = archive.infolist()
     if len(members) > MAX_ZIP_MEMBERS:
@@ -275,6 +273,16 @@ def _in_zip(place: Path, assignment: str, notebooks: Notebooks) -> Iterator[_Fil
             yield _File(_safe(student), may_be, told, partial(_from_member, archive, member, _safe(student)))
 
 
+def _opened(file: Path | io.BytesIO) -> zipfile.ZipFile:
+    """Open a zip; whatever zipfile raises for a broken one is a BadZipFile."""
+    try:
+        return zipfile.ZipFile(file)
+    except (OSError, zipfile.BadZipFile):
+        raise
+    except Exception as error:  # of an unknown version, with names in no encoding
+        raise zipfile.BadZipFile(str(error)[:100]) from error
+
+
 def _is_strange(steps: list[str]) -> bool:
     """Whether a zip's member is of another week, or what an operating system added."""
     return any(step.startswith((".", "__MACOSX")) or _ANOTHER_WEEK.fullmatch(step) for step in steps)
@@ -289,9 +297,9 @@ def _zip_of_one(
     if week not in ("", assignment):
         return
     try:
-        with zipfile.ZipFile(io.BytesIO(load())) as archive:
+        with _opened(io.BytesIO(load())) as archive:
             members = archive.infolist()[:MAX_ZIP_MEMBERS]
-    except Exception as error:  # as above
+    except (OSError, zipfile.BadZipFile) as error:
         members, problem = [], f"{name} cannot be opened: {error}"
     else:
         problem = f"{name} holds no notebook"
@@ -330,9 +338,9 @@ def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 def _from_zip_of_one(load: Callable[[], bytes], member: zipfile.ZipInfo, student: str, notebook: str) -> Submission:
     try:
-        with zipfile.ZipFile(io.BytesIO(load())) as archive:
+        with _opened(io.BytesIO(load())) as archive:
             return _from_member(archive, member, student, notebook)
-    except Exception as error:  # as above
+    except (OSError, zipfile.BadZipFile) as error:
         return Submission(student, notebook, problem=f"the zip cannot be opened any more: {error}")
 
 

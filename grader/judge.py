@@ -282,11 +282,9 @@ def _confirmed(assignment: Assignment, name: str, result: ExerciseResult) -> boo
 
     Inputs of visible checks are known to all, so their results can be known by heart.
     """
-    passed = [result.check for result in result.checks if result.outcome == "passed"]
-    others = [result.check for result in result.checks if result.outcome != "passed"]
-    if any(assignment.telling(name, check) for check in passed):
-        return True
-    return not any(assignment.telling(name, check) for check in others)
+    passed_first = sorted(result.checks, key=lambda one: one.outcome != "passed")
+    telling = next((one for one in passed_first if assignment.telling(name, one.check)), None)
+    return telling is None or telling.outcome == "passed"
 
 
 def _demand_right(assignment: Assignment, name: str, check: CheckResult, seed: int | str) -> None:

@@ -302,17 +302,18 @@ def main() -> None:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     template = Template(json.loads(_receive(source)))
     while (raw := _receive(source)) is not None:
-        broken = True
+        broken = ""
         try:
             answer = read(raw, template)
-            broken = False
         except Unreadable as error:
-            answer, broken = {"unreadable": str(error)}, False
+            answer = {"unreadable": str(error)}
         except (RecursionError, MemoryError):
-            answer = {"unreadable": "the file is too large or too deeply nested to be read"}
+            broken = "the file is too large or too deeply nested to be read"
         except Exception as error:
-            answer = {"unreadable": f"a cell holds what no answer needs ({type(error).__name__}: {str(error)[:100]})"}
-        answer["worn"] = broken or _peak() > MUCH
+            broken = f"a cell holds what no answer needs ({type(error).__name__}: {str(error)[:100]})"
+        if broken:
+            answer = {"unreadable": broken}
+        answer["worn"] = bool(broken) or _peak() > MUCH
         text = json.dumps(answer).encode()
         sink.write(struct.pack(">Q", len(text)) + text)
         sink.flush()

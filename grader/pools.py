@@ -68,11 +68,12 @@ class LocalPool:
         launch = Launch(self._settings.limits, self._settings.isolation, modules, self._jobs)
         controls = list(launch.controls)
         cores = os.sched_getaffinity(0)
+        own = cores if len(cores) == self._jobs else set()  # a core for each, where all are used
         meanwhile = self._meanwhile
         try:
             while True:
                 while len(crew) < self._jobs and (one := waiting.next()) is not None:
-                    free = cores - {hand.core for hand in crew.values()} if len(cores) == self._jobs else set()
+                    free = own - {hand.core for hand in crew.values()}
                     hand = _Hand(self._settings, one, controls.pop() if controls else None, min(free, default=None))
                     crew[hand.line] = hand
                 if not crew:

@@ -51,8 +51,10 @@ class Precedents:
         Raises:
             ChannelBroken: when the check says something else to a candidate that answers as an earlier one did.
         """
+        if not conversation or self._kept.get(key, 0) >= MOST:
+            return
         size = sum(len(said) for said, _ in conversation if said not in self._said) + _weight(result)
-        if not conversation or self._kept.get(key, 0) >= MOST or size > min(LARGE, self._room):
+        if size > min(LARGE, self._room):
             return
         self._room -= size
         turn = self._first.setdefault(key, Turn(conversation[0][0]))

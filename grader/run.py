@@ -82,9 +82,8 @@ def _run(check: Check, link: Link, exercise: str, seed: int | str) -> CheckResul
     def result(outcome: Outcome, message: str = "", **more: Any) -> CheckResult:
         if outcome == "passed":  # nobody asks what it did
             return CheckResult(check, outcome)
-        return CheckResult(
-            check, outcome, message, call=link.calls[-1] if link.calls else None, trace=link.trace, **more
-        )
+        call = link.calls[-1] if link.calls else None
+        return CheckResult(check, outcome, message, call=call, trace=link.trace, **more)
 
     try:
         link.begin()

@@ -62,7 +62,10 @@ def _lean() -> Iterator[None]:
         yield
     finally:
         for (owner, name), value in before.items():
-            setattr(owner, name, value) if value else delattr(owner, name)
+            if value is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
         for name in hidden:
             sys.modules.pop(name, None)
         for kept in vars(sys.modules.get("transformers.utils.import_utils")).values():

@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from grader.learner.mistake import CourseError
-from grader.learner.saved import grade_id, read, source, write
+from grader.learner.saved import grade_id, read, source
+from grader.whole import replacing
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -49,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
         kept = _keep(root, stub.week, name, source(cells[at]))
         console.print(f"Your answer is kept in {kept.relative_to(root)}")
         cells[at] |= {"source": stub.cell["source"], "outputs": [], "execution_count": None}
-    write(path, json.dumps(notebook, ensure_ascii=False, indent=1) + "\n")
+    with replacing(path) as file:
+        file.write(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n")
     console.print(f"{name} is back at its start in {path.relative_to(root)}")
     console.print("Is the notebook open in JupyterLab? *File → Reload Notebook from Disk*.", markup=False)
     return 0
@@ -94,5 +96,6 @@ def _keep(root: Path, week: str, name: str, answer: str) -> Path:
     folder = root / "work" / "kept" / week
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{datetime.now():%Y-%m-%d-%H%M%S-%f}.py"
-    write(path, answer + "\n")
+    with replacing(path) as file:
+        file.write(answer + "\n")
     return path

@@ -1,7 +1,6 @@
-"""A learner's notebook as it was last saved: read, judged by its checks' outputs, written whole or not at all."""
+"""A learner's notebook as it was last saved: read, judged by its checks' outputs."""
 
 import json
-import os
 from pathlib import Path
 
 from grader.learner.mistake import CourseError
@@ -22,16 +21,6 @@ def read(path: Path) -> dict:
     except (ValueError, TypeError, KeyError):
         pass
     raise CourseError(f"{path} is no notebook: open it in JupyterLab and save it again")
-
-
-def write(path: Path, text: str) -> None:
-    """Replace a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def source(cell: dict) -> str:

@@ -304,7 +304,7 @@ def test_a_full_disk_leaves_the_old_file(course, run, monkeypatch):
     def full(*_: object) -> None:
         raise PermissionError(28, "No space left on device")
 
-    monkeypatch.setattr(export.os, "replace", full)
+    monkeypatch.setattr(Path, "replace", full)
     assert run()[0] == 1
     assert path.read_text() == before
     assert [one.name for one in path.parent.iterdir()] == [path.name]

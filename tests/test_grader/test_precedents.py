@@ -126,6 +126,12 @@ def test_what_is_kept_has_a_bound(monkeypatch):
         kept = CheckResult(check, "failed", trace=[(None, torch.full((250,), float(number)), True)])
         precedents.add((f"f{number}", "check", None), [(b"ask", bytes([number]))], kept)
     assert 0 < sum(precedents.first((f"f{number}", "check", None)) is not None for number in range(10)) < 5
-    large = CheckResult(check, "failed", trace=[(None, torch.zeros(LARGE), True)])
-    Precedents().add(("g", "check", None), [(b"ask", b"heard")], large)
-    assert precedents.first(("g", "check", None)) is None
+
+
+def test_what_is_very_large_is_not_kept():
+    precedents, small = Precedents(), CheckResult(three_times([]), "failed")
+    large = replace(small, trace=[(None, torch.zeros(LARGE), True)])
+    for name, result in (("small", small), ("large", large)):
+        precedents.add((name, "check", None), [(b"ask", b"heard")], result)
+    assert precedents.first(("small", "check", None)) is not None
+    assert precedents.first(("large", "check", None)) is None

@@ -1,8 +1,9 @@
 """Judge one submission: its cells run in a child, its answers are questioned from here, the verdict is made here."""
 
+import itertools
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -12,10 +13,11 @@ from grader.candidate import Link, LocalChannel
 from grader.channel import ChannelLost
 from grader.children import Children, Nursery
 from grader.diagnose import diagnose
+from grader.elsewhere import elsewhere
 from grader.exercise import Check
 from grader.lazy import LAZY, lazy
 from grader.precedents import Precedents
-from grader.run import CheckResult, ExerciseResult, run_check, run_hidden, run_visible
+from grader.run import CheckResult, ExerciseResult, run_check, run_hidden, run_visible, settled
 from grader.sandbox import CellOutcome
 from grader.shipping import standing_alone
 
@@ -23,6 +25,7 @@ BY_HEART = (
     "None of the hidden checks accepts this answer, so it earns nothing yet: it must be right for every input, "
     "not only for those of the checks that you can see."
 )
+_TRIES = 3  # an answer that is wrong now and then has not passed by heart
 PRELUDE = """\
 import importlib.machinery, sys, types
 
@@ -271,10 +274,29 @@ def _questioned(assignment: Assignment, name: str, children: Children, seed: int
         if check.unusable:
             _demand_right(assignment, name, check, seed)
     result.diagnoses = diagnose(result.checks, assignment.book[name]["mutants"])
+    if 0 < result.score < exercise.points:
+        result = _asked_elsewhere(assignment, name, children, seed, result)
     if result.score and not _confirmed(assignment, name, result):
         result.score = 0.0
         result.diagnoses.append(BY_HEART)
     return result
+
+
+def _asked_elsewhere(
+    assignment: Assignment, name: str, children: Children, seed: int | str, result: ExerciseResult
+) -> ExerciseResult:
+    """Return what remains of a result where visible checks ask about other inputs: wrong each time is failed."""
+    children.losses = 0  # each answer that ends its process here is one that it does not have
+    exercise, kinds = assignment.loaded[name].exercise, assignment.book[name]["elsewhere"]
+    checks = list(result.checks)
+    for i, one in enumerate(checks):
+        if one.outcome == "passed" and (kind := kinds.get(one.check.name)):
+            other = elsewhere(one.check, kind, name, exercise.answer)
+            again = (run_check(other, Link(children), name, f"{seed}/{n}") for n in range(_TRIES))
+            wrong = list(itertools.takewhile(lambda told: told.outcome == "failed", again))
+            if len(wrong) == _TRIES:
+                checks[i] = replace(wrong[0], check=one.check)
+    return replace(settled(name, checks, exercise.points), diagnoses=result.diagnoses)
 
 
 def _confirmed(assignment: Assignment, name: str, result: ExerciseResult) -> bool:

@@ -137,15 +137,16 @@ def run_hidden(
         return ExerciseResult(exercise, "not_attempted", 0.0, points, [CheckResult(c, "not_run") for c in checks])
     known = {id(result.check): result for result in visible}
     results = [known.get(id(check)) or run_check(check, link, exercise, seed) for check in checks]
+    return settled(exercise, results, points)
+
+
+def settled(exercise: str, results: list[CheckResult], points: float) -> ExerciseResult:
+    """Return what an exercise's results come to; without the gate, checks that pass come out as not run."""
     if results[0].outcome != "passed":
         results = [replace(result, outcome="not_run") if result.outcome == "passed" else result for result in results]
-    return ExerciseResult(exercise, *_scored(results, points), points, results)
-
-
-def _scored(results: list[CheckResult], points: float) -> tuple[str, float]:
     passed = [result.outcome == "passed" for result in results]
     status = "passed" if all(passed) else "failed"
-    return status, round(points * sum(passed) / len(passed), 2) if passed[0] else 0.0
+    return ExerciseResult(exercise, status, round(points * sum(passed) / len(passed), 2), points, results)
 
 
 def _is_stub(gate: CheckResult) -> bool:

@@ -30,12 +30,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # settings of other names mean nothing to it, and need not
 
 import lessons  # noqa: E402
 
 from grader.assignment import Loaded, load  # noqa: E402
 from grader.candidate import Link, LocalChannel  # noqa: E402
 from grader.diagnose import alike, fingerprint  # noqa: E402
+from grader.elsewhere import kind_for  # noqa: E402
 from grader.exercise import Exercise  # noqa: E402
 from grader.run import CheckResult, run_check  # noqa: E402
 from grader.shown import (  # noqa: E402
@@ -171,10 +173,26 @@ def page(exercise: Exercise, results: dict[str, list[CheckResult]]) -> dict:
         "twins": exercise.twins,
         "hints": exercise.hints,
         "visible": [check.name for check in exercise.visible],
+        "elsewhere": _elsewhere(exercise, results),
         "mutants": [
             {"message": mutant.message, "failing": _fingerprints(results[mutant.name])} for mutant in exercise.mutants
         ],
     }
+
+
+def _elsewhere(exercise: Exercise, results: dict[str, list[CheckResult]]) -> dict[str, str]:
+    """Return what can be varied in each visible check, by its name, so that no answer loses what it earns by it.
+
+    The gate is for answers that are right on all inputs of its kind: there, wrong ones have no say.
+    """
+    gate, *others = exercise.visible
+    right = [exercise.answer, *exercise.variants]
+    kinds = {gate.name: kind_for(gate, exercise.name, right, [])}
+    passed = {name: {one.check.name for one in found if one.outcome == "passed"} for name, found in results.items()}
+    for check in others:
+        wrong = [one.answer for one in exercise.mutants if {gate.name, check.name} <= passed[one.name]]
+        kinds[check.name] = kind_for(check, exercise.name, right, wrong)
+    return {name: kind for name, kind in kinds.items() if kind}
 
 
 def _fingerprints(results: list[CheckResult]) -> dict[str, list]:

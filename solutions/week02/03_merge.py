@@ -87,9 +87,10 @@ def leaves_its_input_alone(merge):
 def merges_anywhere(merge, rng):
     """lists of any length, pairs of equal or different ids: each is merged as it should"""
     for length in (1, 2, 7, 40, 200):
-        ids = torch.randint(3, (length,), generator=rng).tolist()
+        drawn = torch.randint(3, (length,), generator=rng).tolist()
         for pair in ((0, 1), (2, 2), (1, 0)):
-            close(merge(ids, pair, 256), _as_text(ids, pair, 256))
+            for ids in (drawn, [*drawn, *pair], [*drawn, pair[0]]):
+                close(merge(ids, pair, 256), _as_text(ids, pair, 256))
 
 
 @merge.hidden

@@ -290,16 +290,18 @@ def as_transformers_anywhere(sample_next_token, rng):
         settings = _settings(logits, rng)
         shares = _warped(logits, **settings).softmax(-1).tolist()
         demand_shares(sample_next_token, logits, shares, n=250, **settings)
+        close(sample_next_token(logits, temperature=0), int(logits.argmax()))
 
 
 @sample_next_token.hidden
 def ties_and_impossible_tokens_anywhere(sample_next_token, rng):
-    """equal scores stay or go together in top-k, and −∞ never comes, as with transformers' processors"""
+    """equal scores stay or go together in top-k and min-p, and −∞ never comes, as with transformers' processors"""
     for _ in range(4):
         logits = torch.tensor([2.0, 2.0, 1.0, 1.0, 1.0, 0.0, -torch.inf, -torch.inf])[torch.randperm(8, generator=rng)]
         k = int(torch.randint(1, 9, (), generator=rng))
-        shares = _warped(logits, top_k=k).softmax(-1).tolist()
-        demand_shares(sample_next_token, logits, shares, n=250, top_k=k)
+        for settings in ({"top_k": k}, {"min_p": 0.5}, {"min_p": 1.0}):
+            shares = _warped(logits, **settings).softmax(-1).tolist()
+            demand_shares(sample_next_token, logits, shares, n=250, **settings)
 
 
 @sample_next_token.hidden

@@ -292,7 +292,7 @@ def wide_enough_for_everything(beam_search, rng):
     """with a place for every text there is, the best of all texts is found"""
     found = 0
     while found < 4:
-        model, penalty = _drawn_model(3, rng), float(torch.randint(0, 4, (), generator=rng)) / 2
+        model, penalty = _drawn_model(3, rng), float(torch.randint(1, 5, (), generator=rng)) / 2
         start = torch.randint(3, (1 + found % 3,), generator=rng).tolist()
         due, distance = _everything(model, start, len(start) + 4, 0, penalty)
         if distance > 1e-3:
@@ -304,7 +304,7 @@ def wide_enough_for_everything(beam_search, rng):
 def by_the_rule_anywhere(beam_search, rng):
     """models, starts, widths, lengths and penalties of any kind give what the five steps give"""
     found = 0
-    while found < 12:
+    while found < 16:
         size, width, new = (int(torch.randint(low, 6, (), generator=rng)) for low in (3, 1, 1))
         model, eos = _drawn_model(size, rng), int(torch.randint(size, (), generator=rng))
         start = torch.randint(size, (1 + found % 4,), generator=rng).tolist()

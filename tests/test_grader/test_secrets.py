@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from grader.candidate import Link, LocalChannel
-from grader.judge import assignment, assignments, judge
+from grader.judge import assignment, judge
 from grader.lazy import lazy
 from grader.run import run_visible
 from grader.sandbox import Limits, Zygote
 from grader.verdict import page
+from tests.test_grader.by_heart import course_of, results, with_a_table
 
 TELLS_ALL = """
 import torch
@@ -44,28 +45,6 @@ def test_no_exception_carries_a_hidden_input_to_a_student(week):
     assert "Told" in json.dumps(told[0])
 
 
-class _Here:
-    """A nursery whose child is this process: for candidates that are ours."""
-
-    limits = Limits()
-
-    def __init__(self, namespace):
-        self.namespace = namespace
-
-    def open(self, cells):
-        return _LocalChild(self.namespace)
-
-
-class _LocalChild(LocalChannel):
-    cells, events = (), ()
-
-    def known(self, name):
-        """Nothing is known before a check asks."""
-
-    def close(self):
-        """Nothing is to be ended."""
-
-
 @pytest.mark.parametrize("otherwise", ["zeros", "exceptions"])
 def test_what_is_known_by_heart_earns_nothing(week, otherwise):
     """A candidate that gives every result of a visible check, and no other, has no points on any exercise."""
@@ -84,8 +63,7 @@ def test_what_is_known_by_heart_earns_nothing(week, otherwise):
         outcomes = run_visible(one.exercise.checks, Link(LocalChannel(namespace)), name)
         assert all(outcome.outcome == "passed" for outcome in outcomes), name
     learning = False
-    judged = judge(week, [], _Here(namespace), "a seed")
-    assert {result.name: result.score for result in judged.results} == dict.fromkeys(week.loaded, 0.0)
+    assert {name: result.score for name, result in results(week, namespace).items()} == dict.fromkeys(week.loaded, 0.0)
 
 
 def no_positions(length, dim):
@@ -114,18 +92,6 @@ GUESSES = {
 @pytest.mark.parametrize(("week", "name"), GUESSES, ids=[name for _, name in GUESSES])
 def test_nor_does_a_guess_for_all_other_inputs(root, week, name):
     """Each guess is right somewhere: for odd sizes, constants, exact copies, the first token alone."""
-    course = next(one for one in assignments(root, week).values() if name in one.loaded)
-    exercise, known, learning = course.loaded[name].exercise, set(), True
-
-    def candidate(*args, **kwargs):
-        asked = repr([v.tolist() if isinstance(v, torch.Tensor) else v for v in args if type(v) is not torch.Generator])
-        asked += repr({k: v for k, v in kwargs.items() if k != "generator"})
-        if learning:
-            known.add(asked)
-        return exercise.answer(*args, **kwargs) if asked in known else GUESSES[week, name](*args, **kwargs)
-
-    outcomes = run_visible(exercise.checks, Link(LocalChannel({name: candidate})), name)
-    assert all(outcome.outcome == "passed" for outcome in outcomes)
-    learning = False
-    judged = judge(course, [], _Here({name: candidate}), "a seed")
-    assert {result.name: result.score for result in judged.results} == dict.fromkeys(course.loaded, 0.0)
+    course = course_of(root, week, name)
+    candidate = with_a_table(course.loaded[name].exercise, GUESSES[week, name])
+    assert results(course, {name: candidate})[name].score == 0.0

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from grader.candidate import SEED, Candidate, Link, LocalChannel
-from grader.channel import Channel, ChannelBroken, ChannelLost
+from grader.channel import Channel
 from grader.compare import Mismatch
 from grader.exercise import Check
 from grader.lazy import LAZY, lazy
@@ -44,7 +44,7 @@ def elsewhere(check: Check, kind: str, name: str, answer: Any) -> Check:
     def again(candidate: Any, rng: torch.Generator) -> None:
         if not isinstance(candidate, Candidate):
             raise Mismatch(_OTHERWISE)
-        _Twice(candidate, name, answer, Variation(kind, rng)).run(check)
+        _Asked(check, name, answer, Variation(kind, rng)).put_to(candidate)
 
     again.__name__ = f"{check.name} elsewhere"
     return Check(again, hidden=True)
@@ -60,24 +60,24 @@ def kind_for(check: Check, name: str, right: list[Any], wrong: list[Any]) -> str
         wrong: answers that are wrong somewhere else.
     """
     answer = right[0]
-    tried = [(one, seed) for one in right for seed in _SEEDS] + [(one, 0) for one in wrong]
     for kind in KINDS:
-        drawn = (Variation(kind, generator(seed, name, check.name)) for _, seed in tried)
-        if all(_agrees(one, check, variation, name, answer) for (one, _), variation in zip(tried, drawn, strict=True)):
+        asked = [_Asked(check, name, answer, Variation(kind, generator(seed, name, check.name))) for seed in _SEEDS]
+        pairs = [(one, some) for one in right for some in asked] + [(one, asked[0]) for one in wrong]
+        if all(some.varied and some.whole for some in asked) and all(_agrees(one, some, name) for one, some in pairs):
             lazy_ones = (Link(LocalChannel({name: lazy(answer, make)})) for make in LAZY.values())
             asks_for_values = all(run_check(check, link, name, 0).outcome != "passed" for link in lazy_ones)
             return kind if asks_for_values else None
     return None
 
 
-def _agrees(one: Any, check: Check, variation: "Variation", name: str, answer: Any) -> bool:
-    """Whether other inputs make sense to a check, and one answer does with them as the right one does."""
+def _agrees(one: Any, asked: "_Asked", name: str) -> bool:
+    """Whether an answer does with other inputs as the right one does."""
     link = Link(LocalChannel({name: one}))
     link.begin()
-    twice = _Twice(link.look_up(name), name, answer, variation)
     with contextlib.suppress(Mismatch):
-        twice.run(check)
-    return twice.varied and twice.whole
+        asked.put_to(link.look_up(name))
+        return True
+    return False
 
 
 class Variation:
@@ -156,58 +156,50 @@ def _labels(value: Any) -> Iterator[int]:
 
 
 class _NothingFollows(Exception):
-    """The right answer refuses other inputs, or the candidate has been found out."""
+    """The right answer refuses other inputs."""
 
 
-class _Twice(Channel):
-    """A channel to the right answer, that asks a candidate and a second right answer the same about other inputs.
-
-    Args:
-        candidate: looked up in its own channel just now.
+class _Asked(Channel):
+    """What a check would ask about other inputs, and what is due: it runs once, on a channel to the right answer.
 
     Attributes:
-        varied: some input was another than the check's own.
-        whole: the check came to its end, and the candidate was right.
-        difference: how the candidate parted from the right answer, or None.
+        varied: some input is another than the check's own.
+        whole: the check came to its end.
     """
 
-    def __init__(self, candidate: Candidate, name: str, answer: Any, variation: Variation):
-        self.varied, self.whole, self.difference = False, False, None
-        self._candidate, self._name, self._variation = candidate._link.channel, name, variation
+    def __init__(self, check: Check, name: str, answer: Any, variation: Variation):
+        self.varied, self.whole = False, False
+        self._variation, self._questions = variation, []
         self._known, self._right = LocalChannel({name: answer}), LocalChannel({name: answer})
-
-    def run(self, check: Check) -> None:
-        """Run a check.
-
-        Raises:
-            Mismatch: where the candidate parts from the right answer.
-        """
         for channel in (self._known, self._right):
             channel.perform("begin", SEED)
-            found = channel.perform("look_up", self._name).value
-        try:
-            check.function(Candidate(Link(self), found, self._name))
+            found = channel.perform("look_up", name).value
+        with contextlib.suppress(Exception):  # what the check says of the right answer is of no interest
+            check.function(Candidate(Link(self), found, name))
             self.whole = True
-        except (ChannelBroken, ChannelLost):
-            raise
-        except Exception:  # what the check says of the right answer is of no interest
-            pass
-        if self.difference:
-            raise Mismatch(self.difference)
+
+    def put_to(self, candidate: Candidate) -> None:
+        """Ask a candidate that was looked up just now.
+
+        Raises:
+            Mismatch: where it parts from the right answer.
+        """
+        channel = candidate._link.channel
+        for operation, details, due in self._questions:
+            if operation == "lend":
+                channel.lend(*details)
+            elif difference := _parted(operation, channel.perform(operation, *details), due):
+                raise Mismatch(difference)
 
     def perform(self, operation: str, *details: Any) -> Reply:
-        """Perform one operation with the check's inputs on the right answer, and with others on the two."""
+        """Perform one operation, and note what the right answer does with other inputs."""
         reply = self._known.perform(operation, *details)
         others = self._others(operation, details)
         due = self._right.perform(operation, *others)
         if bool(due.raised) != bool(reply.raised):
             raise _NothingFollows
         self.varied |= not same(details, others)
-        parted = _difference_of_draws if operation == "draws" else _difference
-        self.difference = _OTHERWISE  # which holds as well where the reply cannot be had, or not be compared
-        self.difference = parted(self._candidate.perform(operation, *others), due)
-        if self.difference:
-            raise _NothingFollows
+        self._questions.append((operation, others, due))
         return reply
 
     def _others(self, operation: str, details: tuple) -> tuple:
@@ -220,10 +212,18 @@ class _Twice(Channel):
         return target, *self._variation.of(args, second), *rest
 
     def lend(self, function: Callable) -> Callback:
-        """Give all three a function of the check's side to call."""
-        for channel in (self._candidate, self._right):
-            channel.lend(function)
+        """Give the right answer a function of the check's side to call, as the candidate will be given it."""
+        self._questions.append(("lend", (function,), None))
+        self._right.lend(function)
         return self._known.lend(function)
+
+
+def _parted(operation: str, came: Reply, due: Reply) -> str | None:
+    """Return how two replies part, or None; what cannot be compared parts."""
+    try:
+        return _difference_of_draws(came, due) if operation == "draws" else _difference(came, due)
+    except Exception:
+        return _OTHERWISE
 
 
 def _difference(came: Reply, due: Reply) -> str | None:

@@ -63,7 +63,11 @@ class Reader:
             bufsize=0,
         )
         os.set_blocking(self._process.stdout.fileno(), False)
-        self._send(self._template)
+        try:
+            self._send(self._template)
+        except OSError:
+            self._stop()
+            raise
 
     def _stop(self) -> None:
         if self._process is not None:

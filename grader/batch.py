@@ -56,7 +56,7 @@ class Batch:
         with replacing(path, errors="backslashreplace") as file:  # JSON's own escape for half a pair
             file.write(json.dumps({**head, "seconds": self.seconds}, indent=1)[:-2] + ',\n "submissions": [')
             for i, verdict in enumerate(self.verdicts()):
-                file.write((",\n" if i else "\n") + json.dumps(verdict.json, indent=1, ensure_ascii=False))
+                file.write((",\n" if i else "\n") + json.dumps(verdict.json, ensure_ascii=False))
             file.write("\n ]\n}\n")
 
 

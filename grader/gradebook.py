@@ -1,6 +1,7 @@
 """The one writer into nbgrader's gradebook and its autograded folder. A submission is written whole or not at all."""
 
 import copy
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -104,7 +105,7 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{name}.draft"
         # Half of a surrogate pair becomes JSON's own escape.
-        draft.write_text(nbformat.writes(notebook), encoding="utf-8", errors="backslashreplace")
+        draft.write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
         os.replace(draft, folder / f"{name}.ipynb")
 
     def _enter(self, students: list[str]) -> None:

@@ -98,7 +98,7 @@ class Journal:
 
     def add(self, key: str, verdict: Verdict) -> None:
         """Record a verdict; when this returns it is on the disk."""
-        line = json.dumps({"key": key, "verdict": asdict(verdict)}).encode() + b"\n"
+        line = json.dumps({"key": key, "verdict": vars(verdict)}).encode() + b"\n"
         rest = line
         while rest:
             rest = rest[os.write(self._file, rest) :]

@@ -15,6 +15,8 @@ import resource
 import struct
 import sys
 import tokenize
+from collections.abc import Iterable
+from typing import NamedTuple
 
 MAX_CELLS, MAX_SOURCE = 2_000, 1_000_000
 MEMORY = 2 << 30
@@ -29,6 +31,14 @@ SUSPICIOUS = {
 
 IMPORT = (ast.Import, ast.ImportFrom)
 _AROUND_A_CELL = re.compile(r"\s*%%(?:time|capture)\b[^\n]*")  # magics that run a cell's lines in its own namespace
+
+
+class Bound(NamedTuple):
+    """An exercise's name, the statement of a cell that binds it, and whether that is an answer, no stub."""
+
+    name: str
+    node: ast.stmt
+    is_answer: bool
 
 
 class Template:
@@ -51,17 +61,16 @@ class Template:
             for name, node in _bindings(_parsed(cell["source"])[1])
         }
 
-    def is_answer(self, name: str, node: ast.stmt) -> bool:
+    def bound_by(self, tree: ast.Module) -> list[Bound]:
+        """Return the exercises that a cell binds at its top, in order."""
+        return [Bound(name, node, self._is_answer(name, node)) for name, node in _bindings(tree) if name in self.twins]
+
+    def _is_answer(self, name: str, node: ast.stmt) -> bool:
         """Whether a statement that binds `name` answers an exercise: it does, unless it is the stub."""
-        if name not in self.twins:
-            return False
         stub = self._stubs.get(name)
         if stub is None or ("NotImplementedError" in stub and not _names_not_implemented(node)):
             return True  # the whole text need not be compared
         return _shape(node) != stub
-
-    def is_stub(self, name: str, node: ast.stmt) -> bool:
-        return name in self.twins and not self.is_answer(name, node)
 
 
 class Unreadable(Exception):
@@ -99,18 +108,25 @@ def read(raw: bytes, template: Template) -> dict:
         and _squeezed(cell["source"]) not in template.locked_sources
     ]
     parsed = {i: _parsed(cells[i]["source"]) for i in run}
-    bound = {i: _bindings(tree) for i, (_, tree) in parsed.items()}
-    answers = {name: [i for i in run if _answers(template, name, bound[i])] for name in template.twins}
+    bound = {i: template.bound_by(tree) for i, (_, tree) in parsed.items()}
+    answers, stubs = (
+        {
+            name: [i for i in run if any(b.name == name and b.is_answer is kind for b in bound[i])]
+            for name in template.twins
+        }
+        for kind in (True, False)
+    )
     trees = {name: parsed[found[-1]][1] for name, found in answers.items() if found}
+    texts = {name: ast.unparse(tree) for name, tree in trees.items()}
     return {
         "cells": cells,
         "run": run,
-        "dropped": _without_stubs(template, parsed, bound),
+        "dropped": _without_stubs(parsed, bound),
         "mended": _mended(template, cells, answers),
-        "twins": {name: _twins(tree, template.twins[name]) for name, tree in trees.items()},
-        "stubs": {name: [i for i in run if _leaves(template, name, bound[i])] for name in template.twins},
+        "twins": {name: _twins(tree, texts[name], template.twins[name]) for name, tree in trees.items()},
+        "stubs": stubs,
         "suspicious": sorted({word for i in run for word in _words(cells[i]["source"]) & SUSPICIOUS}),
-        "tokens": _token_hashes(trees),
+        "tokens": _token_hashes(texts.values()),
     }
 
 
@@ -203,34 +219,26 @@ def _names_not_implemented(node: ast.stmt) -> bool:
     return any(isinstance(part, ast.Name) and part.id == "NotImplementedError" for part in ast.walk(node))
 
 
-def _answers(template: Template, name: str, bindings: list[tuple[str, ast.stmt]]) -> bool:
-    return any(bound == name and template.is_answer(name, node) for bound, node in bindings)
-
-
-def _leaves(template: Template, name: str, bindings: list[tuple[str, ast.stmt]]) -> bool:
-    return any(bound == name and template.is_stub(name, node) for bound, node in bindings)
-
-
 def _holds_an_answer_too(cell: dict, template: Template) -> bool:
     """Whether a locked cell was merged with an answer: an editor keeps the first cell's marks."""
     if cell["kind"] != "code" or cell["grade_id"] not in template.locked:
         return False
     if _squeezed(cell["source"]) in template.locked_sources:
         return False
-    bound = _bindings(_parsed(cell["source"])[1])
-    return any(template.is_answer(name, node) for name, node in bound if not isinstance(node, IMPORT))
+    bound = template.bound_by(_parsed(cell["source"])[1])
+    return any(one.is_answer and not isinstance(one.node, IMPORT) for one in bound)
 
 
-def _without_stubs(template: Template, parsed: dict, bound: dict) -> dict[str, str]:
+def _without_stubs(parsed: dict, bound: dict[int, list[Bound]]) -> dict[str, str]:
     """Cells in which a stub would override an earlier answer, with that stub taken out."""
     answered: set[str] = set()
     dropped: dict[str, str] = {}
-    for i, bindings in bound.items():
+    for i, found in bound.items():
         lines = parsed[i][0].splitlines()
-        for name, node in bindings:
-            if template.is_answer(name, node):
+        for name, node, is_answer in found:
+            if is_answer:
                 answered.add(name)
-            elif template.is_stub(name, node) and name in answered:
+            elif name in answered:
                 lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
                 dropped[str(i)] = "\n".join(lines)
     return dropped
@@ -258,8 +266,10 @@ def _mended(template: Template, cells: list[dict], answers: dict[str, list[int]]
     return said
 
 
-def _twins(tree: ast.Module, twins: list[str]) -> list[str]:
+def _twins(tree: ast.Module, text: str, twins: list[str]) -> list[str]:
     """As grader.twins.twins_called; written again because this process loads no other part of the grader."""
+    if not any(twin in text for twin in twins):
+        return []
     reached: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
@@ -278,12 +288,12 @@ def _words(source: str) -> set[str]:
     return set(re.findall(r"\w+", source.replace(".eval()", "")))
 
 
-def _token_hashes(trees: dict[str, ast.Module], size: int = 8) -> list[int]:
+def _token_hashes(answers: Iterable[str], size: int = 8) -> list[int]:
     """Hashes of every run of `size` tokens of the answers, with names replaced, as a set in order."""
     found: set[int] = set()
-    for name in sorted(trees):
+    for answer in answers:
         kinds = []
-        for token in tokenize.generate_tokens(io.StringIO(ast.unparse(trees[name])).readline):
+        for token in tokenize.generate_tokens(io.StringIO(answer).readline):
             if token.type == tokenize.NAME:
                 telling = len(token.string) > 6 or token.string in ("def", "for", "if", "return")
                 kinds.append(token.string if telling else "x")

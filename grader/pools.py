@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import chain, islice
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -177,6 +178,7 @@ def _nothing() -> None:
     """There is nothing to do meanwhile, any more."""
 
 
+@cache
 def _forking(settings: Settings) -> BaseContext:
     """Return what makes processes: forks of this one where it has torch, else of one that loads it for all of them."""
     if "torch" in sys.modules:

@@ -267,7 +267,7 @@ def _watch(peer: Peer, pid: int) -> None:
         except psutil.Error:
             pass
         peer.peak_mb = max(peer.peak_mb, total / 2**20)
-        time.sleep(0.5)
+        time.sleep(2)  # to look costs each process some milliseconds in which it cannot go on
 
 
 def run(command: list[str], folder: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import nbformat
 import pytest
 from nbconvert.filters import markdown2html
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -116,6 +117,11 @@ def _body(function) -> list[str]:
 
 def _squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.parametrize("student", ["eve", "fay"])
+def test_an_autograded_notebook_is_valid(student, course):
+    nbformat.validate(nbformat.read(course / "autograded" / student / WEEK / "attention.ipynb", as_version=4))
 
 
 @pytest.mark.parametrize("text", MARKDOWN)

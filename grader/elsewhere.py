@@ -31,7 +31,7 @@ _OTHERWISE = "right for the inputs that you see, and wrong for others like them"
 _SEEDS = range(2)
 
 
-def elsewhere(check: Check, kind: str, name: str, answer: Any) -> Check:
+def elsewhere(check: Check, kind: str, name: str, answer: Any, number: int = 0) -> Check:
     """Return the check that demands what a visible one demands, of inputs that nobody knows.
 
     Args:
@@ -39,6 +39,7 @@ def elsewhere(check: Check, kind: str, name: str, answer: Any) -> Check:
         kind: what is varied, one of `KINDS`.
         name: the exercise.
         answer: the right answer.
+        number: of the check among several, each with inputs of its own: what came of one is not taken for another's.
     """
 
     def again(candidate: Any, rng: torch.Generator) -> None:
@@ -46,7 +47,7 @@ def elsewhere(check: Check, kind: str, name: str, answer: Any) -> Check:
             raise Mismatch(_OTHERWISE)
         _Asked(check, name, answer, Variation(kind, rng)).put_to(candidate)
 
-    again.__name__ = f"{check.name} elsewhere"
+    again.__name__ = f"{check.name} elsewhere {number}"
     return Check(again, hidden=True)
 
 

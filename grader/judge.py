@@ -291,8 +291,8 @@ def _asked_elsewhere(
     checks = list(result.checks)
     for i, one in enumerate(checks):
         if one.outcome == "passed" and (kind := kinds.get(one.check.name)):
-            other = elsewhere(one.check, kind, name, exercise.answer)
-            again = (run_check(other, Link(children), name, f"{seed}/{n}") for n in range(_TRIES))
+            others = (elsewhere(one.check, kind, name, exercise.answer, n) for n in range(_TRIES))
+            again = (run_check(other, Link(children), name, seed) for other in others)
             wrong = list(itertools.takewhile(lambda told: told.outcome == "failed", again))
             if len(wrong) == _TRIES:
                 checks[i] = replace(wrong[0], check=one.check)

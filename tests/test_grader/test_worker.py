@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from grader.candidate import Link, LocalChannel
 from grader.intake import Submission
+from grader.run import run_visible
 from grader.sandbox import Limits
 from grader.settings import Settings
 from grader.worker import Worker
@@ -42,6 +44,34 @@ def test_a_right_answer_gets_its_points_and_no_flag(grade):
     assert exercise(verdict, "softmax")["status"] == "not_attempted"
     assert verdict.json["flags"] == []
     assert not verdict.timed_out
+
+
+def test_an_answer_that_turns_random_is_judged(grade, worker):
+    """Asked about other inputs three times over, it answers otherwise each time."""
+    seen = []
+
+    def softmax(x, dim=-1):
+        seen.append(x)
+        return x.softmax(dim)
+
+    run_visible(
+        worker.assignments["attention"].loaded["softmax"].exercise.checks,
+        Link(LocalChannel({"softmax": softmax})),
+        "softmax",
+    )
+    source = f"""\
+import random
+calls = 0
+def softmax(x, dim=-1):
+    global calls
+    calls += 1
+    return x.softmax(dim) * (1 if calls <= {len(seen)} else random.random())
+"""
+    verdict = grade(softmax=source)
+    assert verdict.json["status"] == "graded"
+    found = exercise(verdict, "softmax")
+    assert found["score"] == 0
+    assert "for others like them" in found["checks"][0]["message"]
 
 
 @pytest.mark.parametrize(

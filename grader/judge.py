@@ -25,6 +25,7 @@ BY_HEART = (
     "None of the hidden checks accepts this answer, so it earns nothing yet: it must be right for every input, "
     "not only for those of the checks that you can see."
 )
+LOST_ELSEWHERE = "right for the inputs that you see, but your code's process was lost for others like them"
 _TRIES = 3  # an answer that is wrong now and then has not passed by heart
 PRELUDE = """\
 import importlib.machinery, sys, types
@@ -295,7 +296,9 @@ def _asked_elsewhere(
             again = (run_check(other, Link(children), name, seed) for other in others)
             wrong = list(itertools.takewhile(lambda told: told.outcome == "failed", again))
             if len(wrong) == _TRIES:
-                checks[i] = replace(wrong[0], check=one.check)
+                # How a process ended could tell what the other inputs are.
+                message = LOST_ELSEWHERE if wrong[0].lost else wrong[0].message
+                checks[i] = replace(wrong[0], check=one.check, message=message)
     return replace(settled(name, checks, exercise.points), diagnoses=result.diagnoses)
 
 

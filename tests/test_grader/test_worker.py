@@ -46,19 +46,22 @@ def test_a_right_answer_gets_its_points_and_no_flag(grade):
     assert not verdict.timed_out
 
 
-def test_an_answer_that_turns_random_is_judged(grade, worker):
-    """Asked about other inputs three times over, it answers otherwise each time."""
-    seen = []
+@pytest.fixture(scope="module")
+def seen(worker):
+    """What the visible checks ask `softmax` for."""
+    asked = []
 
     def softmax(x, dim=-1):
-        seen.append(x)
+        asked.append(x)
         return x.softmax(dim)
 
-    run_visible(
-        worker.assignments["attention"].loaded["softmax"].exercise.checks,
-        Link(LocalChannel({"softmax": softmax})),
-        "softmax",
-    )
+    checks = worker.assignments["attention"].loaded["softmax"].exercise.checks
+    run_visible(checks, Link(LocalChannel({"softmax": softmax})), "softmax")
+    return asked
+
+
+def test_an_answer_that_turns_random_is_judged(grade, seen):
+    """Asked about other inputs three times over, it answers otherwise each time."""
     source = f"""\
 import random
 calls = 0
@@ -72,6 +75,21 @@ def softmax(x, dim=-1):
     found = exercise(verdict, "softmax")
     assert found["score"] == 0
     assert "for others like them" in found["checks"][0]["message"]
+
+
+def test_how_a_process_ended_says_nothing_about_inputs_that_nobody_sees(grade, seen):
+    source = f"""\
+import os
+known = {[repr(x.tolist()) for x in seen]}
+def softmax(x, dim=-1):
+    if repr(x.tolist()) not in known:
+        os._exit(int(10 * x.abs().max()) % 200 + 3)
+    return x.softmax(dim)
+"""
+    found = exercise(grade(softmax=source), "softmax")
+    assert found["score"] == 0
+    assert "process was lost" in found["checks"][0]["message"]
+    assert "status" not in found["checks"][0]["message"]
 
 
 @pytest.mark.parametrize(
